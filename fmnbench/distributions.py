@@ -1,0 +1,156 @@
+"""The distributions that models return: log-probabilities per row, normalised, in nats."""
+
+import math
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Size, Tensor
+from torch.distributions import Distribution, constraints
+from torch.nn import functional as F
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class DiagonalNormal(Distribution):
+    """A normal distribution with a diagonal covariance, one for each row: N(mean, diag exp(lv))."""
+
+    arg_constraints = {}  # noqa: RUF012 - torch's own attribute; checks would cost a pass a step
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self, mean: Float[Tensor, "... d"], log_variance: Float[Tensor, "... d"]
+    ) -> None:
+        self._mean = mean
+        self.log_variance = log_variance
+        super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean
+
+    @property
+    def variance(self) -> Tensor:
+        return self.log_variance.exp()
+
+    def rsample(
+        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
+    ) -> Tensor:
+        """Returns samples that carry gradients; the randomness is the generator's."""
+        noise = torch.empty(
+            (*sample_shape, *self._mean.shape), dtype=self._mean.dtype, device=self._mean.device
+        ).normal_(generator=generator)
+        return self._mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def log_prob(self, value: Float[Tensor, "... d"]) -> Tensor:
+        squares = (value - self._mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + LOG_2PI).sum(-1)
+
+    def entropy(self) -> Tensor:
+        return 0.5 * (self.log_variance + 1 + LOG_2PI).sum(-1)
+
+    def kl_from_standard(self) -> Float[Tensor, "... d"]:
+        """Returns KL(self || N(0, I)) by dimension, in nats, in closed form."""
+        return 0.5 * (self._mean.square() + self.log_variance.exp() - 1 - self.log_variance)
+
+    def detach(self) -> "DiagonalNormal":
+        """Returns the same distribution without its history of gradients."""
+        return DiagonalNormal(self._mean.detach(), self.log_variance.detach())
+
+
+class IsotropicNormal(Distribution):
+    """A normal distribution with one fixed variance for all: the decoder behind a squared error.
+
+    At variance ½ the negative log-density is Σ(x − mean)² plus the constant (D/2) log π.
+    """
+
+    arg_constraints = {}  # noqa: RUF012 - as above
+    support = constraints.real_vector
+
+    def __init__(self, mean: Float[Tensor, "... d"], variance: float) -> None:
+        self._mean = mean
+        self._variance = variance
+        super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._mean
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.full_like(self._mean, self._variance)
+
+    @property
+    def log_normaliser(self) -> float:
+        """The log-density at the mean, in nats: what a plain squared error leaves out."""
+        return -0.5 * self._mean.shape[-1] * (LOG_2PI + math.log(self._variance))
+
+    def sample(
+        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
+    ) -> Tensor:
+        """Returns samples without gradients; the randomness is the generator's."""
+        with torch.no_grad():
+            noise = torch.empty(
+                (*sample_shape, *self._mean.shape),
+                dtype=self._mean.dtype,
+                device=self._mean.device,
+            ).normal_(std=math.sqrt(self._variance), generator=generator)
+            return noise.add_(self._mean)
+
+    def log_prob(self, value: Float[Tensor, "... d"]) -> Tensor:
+        squares = (value - self._mean).square().sum(-1)
+        return squares.mul(-0.5 / self._variance) + self.log_normaliser
+
+
+class IndependentBernoulli(Distribution):
+    """A vector of independent bits by their logits; a grey value in [0, 1] is scored as its mix."""
+
+    arg_constraints = {}  # noqa: RUF012 - as above
+    support = constraints.independent(constraints.boolean, 1)
+
+    def __init__(self, logits: Float[Tensor, "... d"]) -> None:
+        self.logits = logits
+        super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.sigmoid(self.logits)
+
+    @property
+    def variance(self) -> Tensor:
+        mean = self.mean
+        return mean * (1 - mean)
+
+    def sample(
+        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
+    ) -> Tensor:
+        """Returns samples without gradients; the randomness is the generator's."""
+        with torch.no_grad():
+            mean = self.mean.expand(*sample_shape, *self.logits.shape)
+            return torch.bernoulli(mean, generator=generator)
+
+    def log_prob(self, value: Float[Tensor, "... d"]) -> Tensor:
+        return (value * self.logits - F.softplus(self.logits)).sum(-1)
+
+
+Likelihood: TypeAlias = IsotropicNormal | IndependentBernoulli
+
+
+def pairwise_features(
+    z: Float[Tensor, "n d"], mean: Float[Tensor, "m d"], log_variance: Float[Tensor, "m d"]
+) -> tuple[Float[Tensor, "f n"], Float[Tensor, "f m"]]:
+    """Returns a, b with a[:, i] · b[:, j] = log N(z_i; mean_j, diag exp(log_variance_j)), in nats.
+
+    The density is a quadratic in z, so all n × m of them are one matrix product with
+    f = 2d + 1 inner terms. In float64 and about the common mean, against cancellation.
+    """
+    centre = mean.detach().mean(0)
+    z, mean = (z - centre).double(), (mean - centre).double()
+    log_variance = log_variance.double()
+    precision = torch.exp(-log_variance)
+    weighted = mean * precision
+    constant = -0.5 * (weighted * mean + log_variance + LOG_2PI).sum(1, keepdim=True)
+    a = torch.cat([z.square(), z, torch.ones_like(z[:, :1])], 1)
+    b = torch.cat([-0.5 * precision, weighted, constant], 1)
+    return a.T, b.T

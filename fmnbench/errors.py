@@ -1,0 +1,32 @@
+"""Errors that a user can act on: one line each, printed without a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FmnbenchError(Exception):
+    """The base of every error that is the user's to mend; its text is one line."""
+
+
+class UsageError(FmnbenchError):
+    """What was asked for does not exist or is not allowed."""
+
+
+class RecordError(FmnbenchError):
+    """A stored record cannot be trusted: truncated, altered or of an unknown schema."""
+
+
+class Declined(FmnbenchError):  # noqa: N818 - a component says no, with its reason; nothing broke
+    """A component does not apply to this task; the text is the reason a board shows."""
+
+
+class Diverged(FmnbenchError):  # noqa: N818 - the name of the status that it leads to
+    """A loss stopped being finite; the text says where."""
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
+    """Returns an error that says what was given, the nearest guess and what is allowed."""
+    names = sorted(allowed)
+    guesses = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    guess = f" Did you mean '{guesses[0]}'?" if guesses else ""
+    return UsageError(f"Unknown {kind} '{given}'.{guess} Known: {', '.join(names) or 'none'}.")

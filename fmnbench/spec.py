@@ -1,0 +1,174 @@
+"""Tracks, tasks, runs and results: frozen records of plain values, free of torch."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+Setting = bool | int | float | str | None | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+Settings = Mapping[str, Setting]
+Status = Literal["done", "failed", "diverged", "timeout", "out_of_memory", "skipped"]
+Precision = Literal["float32", "float64", "bf16"]
+
+SCHEMA = 1  # of the record file; raised when a field changes meaning
+KEY_LENGTH = 16  # hex digits: 64 bits, no collision to fear below a billion runs
+
+
+def canonical_json(value: object) -> str:
+    """Returns the one JSON text of a value: keys sorted, no spaces, floats by repr, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest(value: object) -> str:
+    """Returns the SHA-256 of a value's canonical JSON in hex."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Track:
+    """What is held fixed while methods are compared: data, architecture, recipe. One table.
+
+    `nll_samples` is the K of the importance-weighted likelihood. Validation happens every
+    `validate_every` epochs; training stops after `patience` validations without improvement.
+    """
+
+    name: str
+    dataset: str
+    dataset_settings: Settings = dataclasses.field(default_factory=dict)
+    architecture: str
+    architecture_settings: Settings = dataclasses.field(default_factory=dict)
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float
+    weight_decay: float = 0.01  # torch's default for AdamW
+    gradient_clip: float | None = None  # largest gradient norm; None for no clipping
+    precision: Precision = "float32"
+    validate_every: int = 1
+    patience: int | None = None
+    nll_samples: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate", "validate_every", "nll_samples"):
+            value = getattr(self, name)
+            if value <= 0:
+                raise ValueError(f"{name} of track '{self.name}' is {value}; it must be above 0")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """One row of a table: a track with a critic, an objective, their settings and λ."""
+
+    track: Track
+    critic: str
+    critic_settings: Settings = dataclasses.field(default_factory=dict)
+    objective: str = "elbo"
+    objective_settings: Settings = dataclasses.field(default_factory=dict)
+    lambda_: float = 0.0
+
+    @property
+    def row(self) -> str:
+        """The row's identity within its track, as canonical JSON."""
+        fields = (
+            self.critic,
+            dict(self.critic_settings),
+            self.objective,
+            dict(self.objective_settings),
+            self.lambda_,
+        )
+        return canonical_json(fields)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """A task with one seed, every default filled in: all that determines a run's numbers.
+
+    `dataset_fingerprint` names the exact data; `versions` those of the components, of training
+    and of the metrics. Device, threads and executor are not part of it.
+    """
+
+    track: Track
+    critic: str
+    critic_settings: Settings
+    objective: str
+    objective_settings: Settings
+    lambda_: float
+    seed: int
+    dataset_fingerprint: str
+    versions: Mapping[str, str]
+
+    @property
+    def task(self) -> Task:
+        """The row that this run belongs to."""
+        return Task(
+            track=self.track,
+            critic=self.critic,
+            critic_settings=self.critic_settings,
+            objective=self.objective,
+            objective_settings=self.objective_settings,
+            lambda_=self.lambda_,
+        )
+
+    @property
+    def key(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the spec's canonical JSON."""
+        return digest(dataclasses.asdict(self))[:KEY_LENGTH]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """How a number was made; host-free, so that records can be published.
+
+    `started` is UTC in ISO 8601; `seconds` is wall time over all attempts of the run; `resumed`
+    counts how often it was cut off and taken up again.
+    """
+
+    fmnbench: str
+    git_commit: str | None
+    git_dirty: bool | None
+    python: str
+    torch: str
+    device: str
+    device_name: str
+    threads: int
+    dataset_sha256: str
+    started: str
+    seconds: float
+    resumed: int = 0
+    plugins: Mapping[str, str] = dataclasses.field(default_factory=dict)  # file name -> sha256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """An earlier try at a run that was replaced by a retry."""
+
+    status: Status
+    error: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """What became of a run: one record.
+
+    `metrics` are the values of DESIGN's names (nats unless their unit says otherwise); `curve`
+    has one entry per epoch; `timings` are seconds by phase. `error` is set unless status is done.
+    """
+
+    spec: RunSpec
+    status: Status
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    curve: tuple[Mapping[str, float], ...] = ()
+    error: str | None = None
+    timings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    provenance: Provenance
+    history: tuple[Attempt, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def numbers(self) -> str:
+        """A digest of all that must repeat bit for bit: spec, status, metrics and curve."""
+        fields = dataclasses.asdict(self)
+        return digest([fields[name] for name in ("spec", "status", "metrics", "curve")])
