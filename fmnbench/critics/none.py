@@ -1,0 +1,18 @@
+"""No critic: the plain objective, the row that every other is compared with."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from fmnbench.critics.base import Critic
+from fmnbench.distributions import DiagonalNormal
+from fmnbench.registry import critics
+
+
+@critics.register("none", source="Kingma & Welling 2014", version=1)
+class NoCritic(Critic):
+    """No contrastive term: the loss is the objective alone."""
+
+    def forward(
+        self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+    ) -> Float[Tensor, ""]:
+        return z.new_zeros(())
