@@ -2,7 +2,8 @@
 
 import functools
 import math
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -13,11 +14,12 @@ from fmnbench.datasets.base import Splits
 from fmnbench.distributions import DiagonalNormal, Likelihood
 from fmnbench.rng import stream
 
+Work = TypeVar("Work")
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
 
 
 class Metric(Protocol):
-    """A registered metric: one number of an evaluation; its decorator states unit and direction."""
+    """A registered metric: one number of an evaluation; the decorator states unit, direction."""
 
     def __call__(self, evaluation: "Evaluation") -> float:
         """Returns the value; raises Declined where it does not apply."""
@@ -39,6 +41,13 @@ class Evaluation:
         self.seed = seed
         self.batch_size = batch_size
         self.nll_samples = nll_samples
+        self._done: dict[Callable[[Evaluation], object], object] = {}
+
+    def once(self, work: Callable[["Evaluation"], Work]) -> Work:
+        """Returns work(self), done at the first call only: for what several metrics share."""
+        if work not in self._done:
+            self._done[work] = work(self)
+        return cast(Work, self._done[work])
 
     @property
     def x(self) -> Float[Tensor, "n x"]:
@@ -72,7 +81,7 @@ class Evaluation:
         """−log p(x|z) of each test row at its one sample, normalised, in nats."""
         parts = [
             -self.vae.decode(z).log_prob(x).double()
-            for z, x in zip(self.z.split(BLOCK), self.x.split(BLOCK), strict=True)
+            for z, x in zip(torch.split(self.z, BLOCK), torch.split(self.x, BLOCK), strict=True)
         ]
         return torch.cat(parts)
 
@@ -82,19 +91,32 @@ class Evaluation:
         """KL(q(z|x) || p(z)) of each test row in nats, in closed form."""
         return self.posterior.kl_from_standard().double().sum(1)
 
-    @functools.cached_property
-    @torch.no_grad()
+    @property
     def generated(self) -> Float[Tensor, "n x"]:
         """As many draws from the model as there are test rows: z ~ p(z), then x ~ p(x|z)."""
+        return self._from_prior[1]
+
+    @property
+    def generated_mean(self) -> Float[Tensor, "n x"]:
+        """The decoder's mean at the z of each generated row."""
+        return self._from_prior[0]
+
+    @functools.cached_property
+    @torch.no_grad()
+    def _from_prior(self) -> tuple[Float[Tensor, "n x"], Float[Tensor, "n x"]]:
         generator = self.stream("generated")
         z = self.vae.prior.rsample((self.n,), generator=generator)
-        parts = [self.vae.decode(block).sample(generator=generator) for block in z.split(BLOCK)]
-        return torch.cat(parts)
+        means, draws = [], []
+        for block in torch.split(z, BLOCK):
+            likelihood = self.vae.decode(block)
+            means.append(likelihood.mean)
+            draws.append(likelihood.sample(generator=generator))
+        return torch.cat(means), torch.cat(draws)
 
     @torch.no_grad()
     def encode(self, x: Float[Tensor, "n x"]) -> DiagonalNormal:
         """Returns the posterior of any rows, block by block."""
-        posteriors = [self.vae.encode(block) for block in x.split(BLOCK)]
+        posteriors = [self.vae.encode(block) for block in torch.split(x, BLOCK)]
         return DiagonalNormal(
             torch.cat([q.mean for q in posteriors]),
             torch.cat([q.log_variance for q in posteriors]),
@@ -102,8 +124,14 @@ class Evaluation:
 
     @property
     def ceiling(self) -> float:
-        """log n in nats: no estimate with the row itself in the mixture can exceed it."""
+        """The logarithm of n, in nats: what `mi_lower` cannot exceed."""
         return math.log(self.n)
+
+
+def split(q: DiagonalNormal, rows: int) -> list[DiagonalNormal]:
+    """Returns the posteriors of consecutive batches of rows, the last short one included."""
+    parts = zip(torch.split(q.mean, rows), torch.split(q.log_variance, rows), strict=True)
+    return [DiagonalNormal(mean, log_variance) for mean, log_variance in parts]
 
 
 def decoder_loss(likelihood: Likelihood, x: Float[Tensor, "n x"]) -> Float[Tensor, " n"]:
