@@ -1,0 +1,132 @@
+"""How much z says of x: bounds of the mutual information, and the field's minibatch estimate."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fmnbench.distributions import DiagonalNormal, pairwise_features
+from fmnbench.metrics.base import Evaluation, split
+from fmnbench.registry import metrics
+
+VALUES = {"cpu": 2**19}  # pairs per block: 4 MB of float64, about what a CPU's cache holds
+ACCELERATOR_VALUES = 2**27
+NEGLIGIBLE = -700.0  # nats below the largest term; further down exp underflows, many times slower
+
+
+@torch.no_grad()
+def mutual_information_bounds(
+    z: Float[Tensor, "n d"], mean: Float[Tensor, "n d"], log_variance: Float[Tensor, "n d"]
+) -> tuple[float, float]:
+    """Returns estimates of I(x; z) in nats that lie below and above it in expectation.
+
+    z_i is one sample of N(mean_i, diag exp(log_variance_i)). Both are the mean of
+    log q(z_i|x_i) − log q(z_i); they differ in the mixture that stands for q(z). The lower one
+    counts the row itself and is at most log n; the upper one leaves it out (Poole et al. 2019,
+    secs. 2.3-2.4). Raises ValueError below two rows.
+    """
+    if len(z) < 2:
+        raise ValueError(f"mutual information takes two rows or more; given {len(z)}")
+    z, q = z.double(), DiagonalNormal(mean.double(), log_variance.double())
+    own, others = q.log_prob(z), _log_sum_of_others(z, q)
+    everyone = torch.logaddexp(others, own)
+    lower = (own - everyone).mean().item() + math.log(len(z))
+    upper = (own - others).mean().item() + math.log(len(z) - 1)
+    return lower, upper
+
+
+@torch.no_grad()
+def minibatch_mutual_information(
+    z: Float[Tensor, "n d"],
+    mean: Float[Tensor, "n d"],
+    log_variance: Float[Tensor, "n d"],
+    batch_size: int,
+) -> float:
+    """Returns He et al.'s (2019) estimate of I(x; z) in nats: at most the mean log batch size.
+
+    Rows form batches in order, the last short one kept. In each: the closed-form mean of
+    log q(z|x), minus the mean of log q(z) with the batch's own mixture; then the mean over
+    batches, weighted by their rows. As z is sampled, it keeps to its ceiling in expectation only.
+    """
+    z, q = z.double(), DiagonalNormal(mean.double(), log_variance.double())
+    negative_entropy = -q.entropy().sum().item()
+    log_marginal = 0.0
+    for samples, part in zip(torch.split(z, batch_size), split(q, batch_size), strict=True):
+        others = _log_sum_of_others(samples, part)
+        everyone = torch.logaddexp(others, part.log_prob(samples))
+        log_marginal += (everyone - math.log(len(samples))).sum().item()
+    return (negative_entropy - log_marginal) / len(z)
+
+
+@metrics.register("mi_lower", unit="nats", better="higher", source="Poole et al. 2019", version=1)
+def mi_lower(evaluation: Evaluation) -> float:
+    """Lower estimate of I(x; z) over the whole test set; at most log n, see `mi_ceiling`."""
+    return evaluation.once(_bounds)[0]
+
+
+@metrics.register("mi_upper", unit="nats", better="higher", source="Poole et al. 2019", version=1)
+def mi_upper(evaluation: Evaluation) -> float:
+    """Upper estimate of I(x; z) over the whole test set, each row left out of its mixture."""
+    return evaluation.once(_bounds)[1]
+
+
+@metrics.register("mi_ceiling", unit="nats", better=None, source="Poole et al. 2019", version=1)
+def mi_ceiling(evaluation: Evaluation) -> float:
+    """Ceiling of `mi_lower`: log n of the test rows."""
+    return evaluation.ceiling
+
+
+@metrics.register("mi_batch", unit="nats", better="higher", source="He et al. 2019", version=1)
+def mi_batch(evaluation: Evaluation) -> float:
+    """I(x; z) within minibatches of the training size, as papers print it."""
+    return evaluation.once(_minibatch_estimate)
+
+
+@metrics.register("mi_batch_ceiling", unit="nats", better=None, source="He et al. 2019", version=1)
+def mi_batch_ceiling(evaluation: Evaluation) -> float:
+    """Ceiling of `mi_batch`: log batch size, mean over test rows, the short batch included."""
+    whole, rest = divmod(evaluation.n, evaluation.batch_size)
+    total = whole * evaluation.batch_size * math.log(evaluation.batch_size)
+    if rest:
+        total += rest * math.log(rest)
+    return total / evaluation.n
+
+
+@metrics.register(
+    "kl_marginal", unit="nats", better="lower", source="Hoffman & Johnson 2016", version=1
+)
+def kl_marginal(evaluation: Evaluation) -> float:
+    """KL(q(z) || p(z)) as `kl` − `mi_lower`: hence an upper estimate of it."""
+    return evaluation.kl.mean().item() - evaluation.once(_bounds)[0]
+
+
+def _bounds(evaluation: Evaluation) -> tuple[float, float]:
+    q = evaluation.posterior
+    return mutual_information_bounds(evaluation.z, q.mean, q.log_variance)
+
+
+def _minibatch_estimate(evaluation: Evaluation) -> float:
+    q = evaluation.posterior
+    return minibatch_mutual_information(
+        evaluation.z, q.mean, q.log_variance, evaluation.batch_size
+    )
+
+
+def _log_sum_of_others(z: Float[Tensor, "n d"], q: DiagonalNormal) -> Float[Tensor, " n"]:
+    """Returns log Σ_{j≠i} q(z_i|x_j) of each i in nats, block by block; −inf of a single row."""
+    if len(z) == 1:
+        return torch.full((1,), -math.inf, dtype=torch.float64, device=z.device)
+    a, b = pairwise_features(z, q.mean, q.log_variance)
+    b = b.contiguous()
+    rows = max(1, VALUES.get(z.device.type, ACCELERATOR_VALUES) // len(z))
+    sums = []
+    for first in range(0, len(z), rows):
+        # scores[i, j] = log q(z_(first + i) | x_j)
+        scores = a[:, first : first + rows].T @ b
+        scores.diagonal(first).fill_(-math.inf)
+        largest = scores.amax(1, keepdim=True)
+        sums.append(
+            scores.sub_(largest).clamp_min_(NEGLIGIBLE).exp_().sum(1).log_() + largest[:, 0]
+        )
+    return torch.cat(sums)

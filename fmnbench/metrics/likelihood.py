@@ -1,0 +1,85 @@
+"""Likelihood metrics: the importance-weighted estimate, the ELBO with its two terms, the truth."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fmnbench.distributions import DiagonalNormal
+from fmnbench.metrics.base import Evaluation, split
+from fmnbench.registry import metrics
+
+ROWS = 256  # test rows that are decoded together
+VALUES = {"cpu": 2**17}  # decoder outputs per pass: what a CPU's cache holds of float64
+ACCELERATOR_VALUES = 2**22  # as many as keep an accelerator busy
+
+
+def importance_weighted_nll(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, " n"]:
+    """Returns −log (1/K) Σ_k w_k of each row in nats: in expectation at least −log p(x).
+
+    log_weights[k, i] = log p(x_i, z_k) − log q(z_k|x_i) with z_k ~ q(z|x_i). It falls towards
+    −log p(x) as K grows; at K = 1 it is the negative ELBO's estimate (Burda et al. 2016, eq. 8).
+    """
+    return math.log(len(log_weights)) - log_weights.logsumexp(0)
+
+
+@metrics.register("nll", unit="nats", better="lower", source="Burda et al. 2016", version=1)
+@torch.no_grad()
+def nll(evaluation: Evaluation) -> float:
+    """−log p(x) by importance weighting with the track's K samples, mean over test rows."""
+    generator = evaluation.stream("nll")
+    batches = zip(torch.split(evaluation.x, ROWS), split(evaluation.posterior, ROWS), strict=True)
+    total = 0.0
+    for x, q in batches:
+        log_sum = _log_sum_of_weights(evaluation, x, q, generator)
+        total += (math.log(evaluation.nll_samples) - log_sum).sum().item()
+    return total / evaluation.n
+
+
+@metrics.register("elbo", unit="nats", better="higher", source="Kingma & Welling 2014", version=1)
+def elbo(evaluation: Evaluation) -> float:
+    """Evidence lower bound at β = 1, mean over test rows; at most the mean of log p(x)."""
+    return -(evaluation.reconstruction + evaluation.kl).mean().item()
+
+
+@metrics.register(
+    "reconstruction", unit="nats", better="lower", source="Kingma & Welling 2014", version=1
+)
+def reconstruction(evaluation: Evaluation) -> float:
+    """−log p(x|z) at one posterior sample, normalised, mean over test rows."""
+    return evaluation.reconstruction.mean().item()
+
+
+@metrics.register("kl", unit="nats", better=None, source="Kingma & Welling 2014", version=1)
+def kl(evaluation: Evaluation) -> float:
+    """KL(q(z|x) || p(z)) in closed form, mean over test rows: the rate."""
+    return evaluation.kl.mean().item()
+
+
+@metrics.register(
+    "nll_exact", unit="nats", better="lower", source="Tipping & Bishop 1999", version=1
+)
+@torch.no_grad()
+def nll_exact(evaluation: Evaluation) -> float:
+    """−log p(x) in closed form, mean over test rows; only where the architecture has one."""
+    return -evaluation.vae.exact_log_likelihood(evaluation.x).double().mean().item()
+
+
+def _log_sum_of_weights(
+    evaluation: Evaluation,
+    x: Float[Tensor, "n x"],
+    q: DiagonalNormal,
+    generator: torch.Generator,
+) -> Float[Tensor, " n"]:
+    """Returns log Σ_k w_k of a few rows; the samples pass by in blocks that memory can hold."""
+    prior = evaluation.vae.prior
+    values = VALUES.get(x.device.type, ACCELERATOR_VALUES)
+    block = max(1, values // x.numel())  # samples per pass
+    total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
+    for done in range(0, evaluation.nll_samples, block):
+        samples = min(block, evaluation.nll_samples - done)
+        z = q.rsample((samples,), generator=generator)
+        log_weights = evaluation.vae.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+        total = torch.logaddexp(total, log_weights.double().logsumexp(0))
+    return total
