@@ -1,0 +1,90 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from fmnbench.errors import RecordError
+from fmnbench.published import published
+from fmnbench.shipped import benchmark_files
+from fmnbench.suite import load_suite
+
+METRICS = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
+
+# As printed in the report's tables, row by row.
+PRINTED = {
+    ("Table 1", "toy-mlp", 20): """
+        none   144.09 (12.59) 5.38 (0.15) 4.0 (0.0) 0.69 (0.09) 0.20 (0.05)
+        self   159.54 (5.11)  6.79 (0.01) 4.0 (0.0) 0.63 (0.03) 0.14 (0.03)
+        neural 158.69 (18.64) 5.78 (0.08) 4.0 (0.0) 0.73 (0.04) 0.15 (0.02)""",
+    ("Table 2", "omniglot-cnn", 20): """
+        none   64.29 (0.0)    0.03 (0.03) 32.0 (0.0) 0.99 (0.03) 0.97 (0.0)
+        self   67.54 (6.48)   3.86 (0.03) 32.0 (0.0) 0.97 (0.11) 0.87 (0.05)
+        hybrid 71.77 (0.29)   3.74 (0.01) 32.0 (0.0) 0.91 (0.28) 0.48 (0.12)
+        neural 71.29 (0.26)   3.77 (0.04) 32.0 (0.0) 1.02 (0.01) 0.63 (0.01)""",
+    ("Table 3", "yahoo-lstm", 40): """
+        none   373.45 (1.72)  0.04 (0.05) 32.0 (0.0) 0.07 (0.08) 0.23 (0.2)
+        self   433.62 (12.4)  4.09 (0.02) 32.0 (0.0) 0.13 (0.03) 0.24 (0.06)
+        hybrid 380.66 (1.37)  4.07 (0.11) 32.0 (0.0) 0.07 (0.05) 0.21 (0.11)
+        neural 379.28 (1.62)  3.95 (0.25) 32.0 (0.0) 0.22 (0.12) 0.38 (0.06)""",
+}
+
+
+def printed():
+    for (table, track, weight), text in PRINTED.items():
+        for line in text.strip().splitlines():
+            critic, *numbers = line.replace("(", "").replace(")", "").split()
+            pairs = zip(numbers[::2], numbers[1::2], strict=True)
+            for metric, (mean, std) in zip(METRICS, pairs, strict=True):
+                lambda_ = 0.0 if critic == "none" else float(weight)
+                yield table, track, critic, lambda_, metric, float(mean), float(std)
+
+
+def test_the_published_values_are_those_of_the_three_tables():
+    found = [
+        (cell.table, cell.track, cell.critic, cell.lambda_, cell.metric, cell.mean, cell.std)
+        for cell in published()
+    ]
+    assert sorted(found) == sorted(printed())
+    assert {(cell.runs, cell.std_kind, cell.objective) for cell in published()} == {
+        (3, "population", "elbo")
+    }
+
+
+def test_an_information_is_published_with_the_ceiling_that_it_cannot_exceed():
+    for cell in published():
+        if cell.metric == "report.mi":
+            ceiling = float(re.search(r"= ([\d.]+)$", cell.estimator).group(1))
+            assert cell.mean <= ceiling
+
+
+def test_published_tracks_with_a_suite_have_its_recipe():
+    tracks = {
+        (task.track.name, task.critic, task.lambda_)
+        for comparison in load_suite("report").comparisons
+        for task in comparison.tasks()
+    }
+    names = {name for name, *_ in tracks}
+    cells = {(cell.track, cell.critic, cell.lambda_) for cell in published()}
+    assert {cell for cell in cells if cell[0] in names} <= tracks
+
+
+def test_the_benchmarks_folder_holds_suites_beside_the_published_values():
+    names = [file.name for file in benchmark_files().iterdir()]
+    assert {"published.csv", "quick.toml", "report.toml"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("144.09", "many", "line 2: could not convert string to float: 'many'"),
+        ("population", "other", "line 2: std_kind is 'other', not one of population"),
+        ("track,", "where,", "columns must be track, critic, objective, lambda, metric"),
+        (",3,", ",3.5,", "line 2: invalid literal for int"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, old, new, reason):
+    text = (benchmark_files() / "published.csv").read_text(encoding="utf-8")
+    file = Path(tmp_path / "published.csv")
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(RecordError, match=reason):
+        published(file)
