@@ -9,8 +9,12 @@ SIGNIFICANCE = 0.05  # the largest chance, over a whole column, of a difference 
 
 
 def mean(values: Sequence[float]) -> float:
-    """Returns the arithmetic mean; at least one value is needed."""
-    return math.fsum(value / len(values) for value in values)
+    """Returns the arithmetic mean; at least one value is needed.
+
+    Of equal values it is that value to the last bit, so that their std is 0.
+    """
+    first = values[0]
+    return first + math.fsum(value - first for value in values) / len(values)
 
 
 def std(values: Sequence[float], *, population: bool) -> float | None:

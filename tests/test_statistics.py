@@ -23,6 +23,12 @@ def test_one_value_has_a_population_std_of_0_and_no_sample_std_or_interval():
     assert interval([3.0]) is None
 
 
+@given(st.floats(-1e300, 1e300), st.integers(1, 20))
+def test_equal_values_have_a_std_of_exactly_0(value, n):
+    assert mean([value] * n) == value
+    assert std([value] * n, population=True) == 0
+
+
 def test_losses_that_almost_overflow_still_have_a_mean_and_a_std():
     assert mean([1.7e308, 1.7e308]) == 1.7e308
     assert std([1e200, 3e200], population=True) == pytest.approx(1e200)
