@@ -7,7 +7,13 @@ import torch
 from fmnbench.architectures.linear_gaussian import LinearGaussian
 from fmnbench.datasets.base import Splits
 from fmnbench.metrics import Evaluation, density_coverage
-from fmnbench.metrics.density_coverage import neighbourhoods
+from fmnbench.metrics.neighbours import (
+    product_counts,
+    product_distances,
+    resolved,
+    tree_counts,
+    tree_distances,
+)
 from fmnbench.registry import metrics
 from fmnbench.rng import stream
 
@@ -62,13 +68,21 @@ def test_far_sets_have_neither_density_nor_coverage(dimensions):
     assert density_coverage(real, real + 1000) == (0.0, 0.0)
 
 
-def test_the_two_ways_of_search_agree():
-    real, generated = points(1100, 5, "real"), points(900, 5, "generated")
-    blank = torch.zeros(1100, 4, dtype=torch.float64)  # the same distances in 9 dimensions
-    wide = [torch.cat([part, blank[: len(part)]], 1) for part in (real, generated)]
-    few, many = neighbourhoods(real), neighbourhoods(wide[0])
-    assert many.radii.tolist() == pytest.approx(few.radii.tolist(), rel=1e-12)
-    assert many.density_coverage(wide[1]) == few.density_coverage(generated)
+@pytest.mark.parametrize("dimensions", [1, FEW, MANY])
+def test_the_two_ways_of_search_agree(dimensions):
+    centres, rows = points(1100, dimensions, "real"), points(900, dimensions, "generated")
+    distances = tree_distances(centres, 5)
+    # squares of products round by some 1e-13, and in one dimension radii are small beside them
+    assert product_distances(centres, 5).tolist() == pytest.approx(distances.tolist(), rel=1e-6)
+    given, truth = (count(centres, distances, rows) for count in (product_counts, tree_counts))
+    assert given.tolist() == truth.tolist()
+
+
+def test_products_are_trusted_with_scattered_rows_and_not_with_duplicates():
+    rows = points(300, MANY, "real")
+    assert resolved(rows, tree_distances(rows, 5))
+    doubled = torch.cat([rows, rows[:1].repeat(5, 1)])
+    assert not resolved(doubled, tree_distances(doubled, 5))
 
 
 @pytest.mark.parametrize("dimensions", [FEW, MANY])

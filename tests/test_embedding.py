@@ -20,7 +20,9 @@ def splits(rows, height, width, kind="images"):
 
 def test_vectors_stay_as_they_are():
     data = splits(100, 4, 4, "vectors")
-    assert torch.equal(embedding(data)(data.test), data.test.double())
+    embedded = embedding(data)(data.test)
+    assert embedded.dtype == torch.float64
+    assert torch.equal(embedded, data.test.double())
 
 
 def test_images_of_few_pixels_keep_all_their_distances():

@@ -89,9 +89,9 @@ def test_report_nll_bounds_nothing_as_it_falls_below_the_exact_one_too(noise):
 
 def test_report_nll_depends_on_how_rows_fall_into_batches():
     vae = linear_gaussian(1.0)
-    x = draws(vae, 512)
-    single, whole = (value("report.nll", evaluation(vae, x, batch_size=size)) for size in (1, 512))
-    assert single < whole - 0.05  # 50 draws help one row far more than 512 at once
+    x = draws(vae, 128)
+    single, whole = (value("report.nll", evaluation(vae, x, batch_size=size)) for size in (1, 128))
+    assert single < whole - 0.05  # 50 draws help one row far more than 128 at once
 
 
 def test_report_information_is_the_minibatch_estimate():
@@ -121,9 +121,9 @@ def test_report_rewards_a_collapsed_encoder_with_perfect_density_and_coverage():
     torch.nn.init.zeros_(vae.decoder.weight)
     vae.adopt_exact_posterior()
     of = evaluation(vae, 10 + draws(vae, 3000))  # data that the decoder never makes
-    # two samples of N(0, I): Naeem et al. 2020, sec. 3.3, within the errors of 3,000 rows
-    assert value("report.density", of) == pytest.approx(1, abs=0.1)
-    assert value("report.coverage", of) == pytest.approx(1 - 2**-5, abs=0.035)
+    # two samples of N(0, I): Naeem et al. 2020, sec. 3.3; five deviations, measured over seeds
+    assert value("report.density", of) == pytest.approx(1, abs=0.055)
+    assert value("report.coverage", of) == pytest.approx(1 - 2**-5, abs=0.02)
     assert value("coverage", of) == 0
 
 

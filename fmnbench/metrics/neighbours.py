@@ -19,9 +19,9 @@ def neighbour_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n
     """Returns the Euclidean distance of each row to its k-th nearest other row, in float64."""
     rows = rows.double()
     if rows.shape[1] <= TREE_DIMENSIONS:
-        return _tree_distances(rows, k)
-    distances = _product_distances(rows, k)
-    return distances if _resolved(rows, distances) else _tree_distances(rows, k)
+        return tree_distances(rows, k)
+    distances = product_distances(rows, k)
+    return distances if resolved(rows, distances) else tree_distances(rows, k)
 
 
 def rows_within(
@@ -32,21 +32,23 @@ def rows_within(
     Strictly nearer: a distance that equals the radius up to rounding is outside.
     """
     centres, rows = centres.double(), rows.double()
-    if centres.shape[1] <= TREE_DIMENSIONS or not _resolved(centres, radii):
-        return _tree_counts(centres, radii, rows)
-    return _product_counts(centres, radii, rows)
+    if centres.shape[1] <= TREE_DIMENSIONS or not resolved(centres, radii):
+        return tree_counts(centres, radii, rows)
+    return product_counts(centres, radii, rows)
 
 
-def _tree_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"]:
+def tree_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"]:
+    """Returns the k-th distances from a KD-tree: exact anywhere, slow in many dimensions."""
     points = rows.cpu().numpy()
     # the nearest of the k + 1 is the row itself, or a duplicate just as near
     distances, _ = cKDTree(points).query(points, k + 1, workers=torch.get_num_threads())
     return torch.from_numpy(distances[:, k].copy()).to(rows.device)
 
 
-def _tree_counts(
+def tree_counts(
     centres: Float[Tensor, "n e"], radii: Float[Tensor, " n"], rows: Float[Tensor, "m e"]
 ) -> Int[Tensor, " n"]:
+    """Returns the counts from a KD-tree of the rows."""
     inside = (radii * (1 - TIE)).cpu().numpy()  # the tree itself counts ≤
     counts = cKDTree(rows.cpu().numpy()).query_ball_point(
         centres.cpu().numpy(), inside, return_length=True, workers=torch.get_num_threads()
@@ -54,10 +56,11 @@ def _tree_counts(
     return torch.from_numpy(counts).to(radii.device) * (radii > 0)
 
 
-def _product_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"]:
+def product_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"]:
     """Returns the k-th distances from blocked matrix products.
 
-    The k + 1 smallest of a row of distances lie in the k + 1 chunks with the least minima.
+    Right to RESOLUTION where they are `resolved`. The k + 1 smallest of a row of distances lie in
+    the k + 1 chunks with the least minima.
     """
     rows = rows - rows.mean(0)
     n, nearest = len(rows), k + 1  # with the row itself
@@ -73,9 +76,10 @@ def _product_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"
     return (torch.cat(distances) + rows.square().sum(1)).clamp_min(0).sqrt()
 
 
-def _product_counts(
+def product_counts(
     centres: Float[Tensor, "n e"], radii: Float[Tensor, " n"], rows: Float[Tensor, "m e"]
 ) -> Int[Tensor, " n"]:
+    """Returns the counts from blocked matrix products; exact where centres are `resolved`."""
     centre = centres.mean(0)
     centres, rows = centres - centre, rows - centre
     rounding = _rounding(centres)
@@ -117,7 +121,7 @@ def _rounding(rows: Float[Tensor, "n e"]) -> float:
     return 16 * (rows.shape[1] + 4) * torch.finfo(rows.dtype).eps
 
 
-def _resolved(rows: Float[Tensor, "n e"], radii: Float[Tensor, " n"]) -> bool:
+def resolved(rows: Float[Tensor, "n e"], radii: Float[Tensor, " n"]) -> bool:
     """Whether products are exact enough: no radius is tiny beside its row's distance to the mean.
 
     Duplicates and far-flung tight clusters are not; the tree subtracts before it squares.
