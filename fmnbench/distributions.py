@@ -12,6 +12,11 @@ from torch.nn import functional as F
 LOG_2PI = math.log(2 * math.pi)
 
 
+def _full(parameter: Tensor) -> Tensor:
+    """Returns a distribution's parameter in at least float32: log-densities need the digits."""
+    return parameter.float() if parameter.dtype == torch.bfloat16 else parameter
+
+
 class DiagonalNormal(Distribution):
     """A normal distribution with a diagonal covariance, one for each row: N(mean, diag exp(lv))."""
 
@@ -22,8 +27,8 @@ class DiagonalNormal(Distribution):
     def __init__(
         self, mean: Float[Tensor, "... d"], log_variance: Float[Tensor, "... d"]
     ) -> None:
-        self._mean = mean
-        self.log_variance = log_variance
+        self._mean = _full(mean)
+        self.log_variance = _full(log_variance)
         super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
 
     @property
@@ -69,7 +74,7 @@ class IsotropicNormal(Distribution):
     support = constraints.real_vector
 
     def __init__(self, mean: Float[Tensor, "... d"], variance: float) -> None:
-        self._mean = mean
+        self._mean = _full(mean)
         self._variance = variance
         super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
 
@@ -110,7 +115,7 @@ class IndependentBernoulli(Distribution):
     support = constraints.independent(constraints.boolean, 1)
 
     def __init__(self, logits: Float[Tensor, "... d"]) -> None:
-        self.logits = logits
+        self.logits = _full(logits)
         super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args=False)
 
     @property

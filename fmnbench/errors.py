@@ -1,7 +1,7 @@
 """Errors that a user can act on: one line each, printed without a traceback."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class FmnbenchError(Exception):
@@ -21,7 +21,9 @@ class Declined(FmnbenchError):  # noqa: N818 - a component says no, with its rea
 
 
 class Diverged(FmnbenchError):  # noqa: N818 - the name of the status that it leads to
-    """A loss stopped being finite; the text says where."""
+    """A loss stopped being finite; the text says where, `curve` holds the epochs before."""
+
+    curve: tuple[Mapping[str, float], ...] = ()
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:

@@ -44,7 +44,7 @@ class Track:
     batch_size: int
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float
-    weight_decay: float = 0.01  # torch's default for AdamW
+    weight_decay: float = 0.0
     gradient_clip: float | None = None  # largest gradient norm; None for no clipping
     precision: Precision = "float32"
     validate_every: int = 1

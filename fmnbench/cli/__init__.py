@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: each verb parses, calls one function and prints."""

@@ -1,7 +1,6 @@
 """The hybrid critic: the neural critic on top of the encoder's own first layers."""
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.critics.base import CLIP_TEMPERATURE
 from fmnbench.critics.neural import NeuralCritic
 from fmnbench.registry import critics
 

@@ -13,7 +13,7 @@ from fmnbench.registry import critics
 
 @critics.register("neural", source="Menon et al. 2022, sec. 3; project report", version=1)
 class NeuralCritic(Critic):
-    """Scores a pair by the cosine of two learned embeddings, times a learned factor τ.
+    """Scores a pair by the cosine of two learned embeddings times a learned factor τ.
 
     x passes through layers like the encoder's, then `x_hidden` units, to an embedding; z through
     `z_hidden` units. τ starts at log(1/0.07) and is multiplied in as it is: the report's
@@ -41,7 +41,7 @@ class NeuralCritic(Critic):
         self.z_network = nn.Sequential(
             nn.Linear(vae.latent, z_hidden), nn.ReLU(), nn.Linear(z_hidden, embedding)
         )
-        self.scale = nn.Parameter(torch.tensor(temperature))
+        self.scale = nn.Parameter(torch.tensor(temperature, dtype=torch.float64))
         self.direction = direction
 
     def trunk(self, vae: VAE) -> Trunk:

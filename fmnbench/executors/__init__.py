@@ -1,1 +1,1 @@
-"""executors"""
+"""Executors: where runs take place, one file each."""

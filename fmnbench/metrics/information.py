@@ -65,7 +65,7 @@ def mi_lower(evaluation: Evaluation) -> float:
     return evaluation.once(_bounds)[0]
 
 
-@metrics.register("mi_upper", unit="nats", better="higher", source="Poole et al. 2019", version=1)
+@metrics.register("mi_upper", unit="nats", better=None, source="Poole et al. 2019", version=1)
 def mi_upper(evaluation: Evaluation) -> float:
     """Upper estimate of I(x; z) over the whole test set, each row left out of its mixture."""
     return evaluation.once(_bounds)[1]

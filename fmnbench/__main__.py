@@ -1,0 +1,6 @@
+"""`python -m fmnbench` is the `fmnbench` command."""
+
+from fmnbench.cli.main import main
+
+if __name__ == "__main__":
+    main()

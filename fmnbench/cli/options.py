@@ -1,0 +1,103 @@
+"""Options that several verbs share, and the parsers of their values."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnbench.errors import UsageError, unknown
+from fmnbench.registry import load_plugin
+
+DEFAULT_STORE = Path("leaderboards/results")
+
+
+def positive_integer(option: str) -> Callable[[str], int]:
+    """Returns a parser of whole numbers above 0."""
+
+    def parse(text: str) -> int:
+        if not str(text).isdecimal() or int(text) == 0:
+            raise UsageError(f"{option} is '{text}'; it must be a whole number above 0.")
+        return int(text)
+
+    return parse
+
+
+def weight(text: str) -> float:
+    """Returns a λ: a finite number, 0 or above."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UsageError(f"--lambda is '{text}'; it must be a finite number, 0 or above.")
+    return value
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
+
+
+def duration(text: str) -> float:
+    """Returns seconds: 90, 90s, 10m or 2h."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        seconds = float(number) * UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"--timeout is '{text}'; it must be a time such as 90, 90s, 10m or 2h.")
+    return seconds
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Returns seeds: "3" means 0, 1, 2; "0,5,7" and "7," are lists."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise UsageError(
+            f"--seeds is '{text}'; it must be a number of seeds (3) or a list of them (0,1,2)."
+        )
+    numbers = [int(part) for part in parts]
+    if "," in text:
+        if len(set(numbers)) < len(numbers):
+            raise UsageError(f"--seeds is '{text}'; a seed is named twice.")
+        return tuple(numbers)
+    if numbers == [0]:
+        raise UsageError("--seeds is '0'; it must be at least 1 (for seed 0 alone, say '0,').")
+    return tuple(range(numbers[0]))
+
+
+def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
+    """Returns a parser of one word out of a few."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise unknown(f"{option} value", text, allowed)
+        return text
+
+    return parse
+
+
+def load_plugins(paths: list[Path] | None) -> tuple[Path, ...]:
+    """Registers the components of plug-in files; returns their full paths."""
+    for path in paths or []:
+        load_plugin(path)
+    return tuple(path.resolve() for path in paths or [])
+
+
+StoreOption = Annotated[
+    Path, typer.Option("--store", metavar="DIR", help="Folder of the records.")
+]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin", metavar="FILE", help="Python file that registers components. Repeatable."
+    ),
+]
+SuiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--suite", metavar="NAME", help="Suite by name, or a path to a .toml file. Repeatable."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

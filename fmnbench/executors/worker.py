@@ -1,0 +1,88 @@
+"""One run in a process of its own: lock, run, record; told to the parent through a pipe."""
+
+import dataclasses
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fmnbench.executors.base import Event, EventKind, Options
+from fmnbench.registry import load_plugin
+from fmnbench.run import Setting, execute
+from fmnbench.spec import Attempt, Result, RunSpec
+from fmnbench.store import Store
+
+BUSY = "busy"  # sent where another process holds the lock of the run
+
+
+def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+    """Carries out a run, unless another process is at it, and stores its record.
+
+    The record is in the store before the news of it is sent. The parent's death ends this
+    process at once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    _load_plugins(options.plugins)
+    store = Store(options.store)
+    folder = store.work(spec.key)
+    lock = FileLock(lock_path(store, spec))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        pipe.send(BUSY)
+        return
+    with lock:
+        before = store.get(spec.track.name, spec.key)
+        if before is not None and before.status not in options.retry:
+            pipe.send(_news(before, "elsewhere"))
+            return
+        pipe.send(Event(spec=spec, kind="started"))
+        result = execute(
+            spec,
+            Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
+            work=folder,
+            report=lambda epoch, entry: pipe.send(
+                Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
+            ),
+        )
+        save(store, result, before)
+        pipe.send(_news(result, "finished"))
+
+
+def save(store: Store, result: Result, before: Result | None) -> None:
+    """Stores a result, with the ending that it replaces in its history; a done run's work goes."""
+    if before is not None:
+        history = (*before.history, Attempt(status=before.status, error=before.error))
+        result = dataclasses.replace(result, history=history)
+    store.save(result, replace=before is not None)
+    if result.status == "done":
+        (store.work(result.spec.key) / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def lock_path(store: Store, spec: RunSpec) -> Path:
+    """Returns the file that is locked while a process is at a run."""
+    folder = store.work(spec.key)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "lock"
+
+
+def _news(result: Result, kind: EventKind) -> Event:
+    return Event(spec=result.spec, kind=kind, status=result.status, error=result.error)
+
+
+def _load_plugins(plugins: Sequence[Path]) -> None:
+    for path in plugins:
+        load_plugin(path)
+
+
+def _end_with_parent(pipe: Connection) -> None:
+    """Waits for the parent to go, which closes the pipe; nobody would read what came after."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)

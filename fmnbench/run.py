@@ -1,0 +1,187 @@
+"""RunSpec → Result: data, model, training, evaluation; every ending becomes a record."""
+
+import dataclasses
+import math
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+
+from fmnbench.architectures.base import VAE
+from fmnbench.critics.base import Critic
+from fmnbench.datasets.base import Dataset, Splits
+from fmnbench.errors import Declined, Diverged
+from fmnbench.fingerprint import verify
+from fmnbench.metrics.base import Evaluation, Metric
+from fmnbench.objectives.base import Objective
+from fmnbench.provenance import provenance
+from fmnbench.registry import architectures, critics, datasets, metrics, objectives
+from fmnbench.rng import isolated
+from fmnbench.spec import Result, RunSpec, Status
+from fmnbench.train import EpochReport, Model, train
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where a run takes place: all that may not move its numbers beyond the last digits."""
+
+    device: str = "cpu"
+    threads: int = 1
+    plugins: Sequence[Path] = ()
+
+
+def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport) -> Result:
+    """Returns the record of a run, whatever becomes of it; resumes from `work` if it was cut off.
+
+    The checkpoint and, after an unforeseen error, its traceback lie in the folder `work`.
+    """
+    torch.set_num_threads(setting.threads)
+    clock = Clock()
+    name = torch.cuda.get_device_name(setting.device) if "cuda" in setting.device else None
+    origin = provenance(
+        device=setting.device,
+        device_name=name,
+        threads=setting.threads,
+        dataset=spec.dataset_fingerprint,
+        plugins=setting.plugins,
+    )
+    result = Result(spec=spec, status="done", provenance=origin)
+    try:
+        result = _numbers(result, work / "checkpoint.pt", clock, report)
+    except Exception as error:  # noqa: BLE001, RUF100 - whatever a component raises is recorded
+        status = _status(error)
+        if status == "failed":
+            work.mkdir(parents=True, exist_ok=True)
+            (work / "traceback.txt").write_text(traceback.format_exc())
+        curve = error.curve if isinstance(error, Diverged) else ()
+        result = dataclasses.replace(result, status=status, error=_one_line(error), curve=curve)
+    seconds = sum(clock.seconds.values())
+    return dataclasses.replace(
+        result,
+        timings=clock.seconds,
+        provenance=dataclasses.replace(result.provenance, seconds=seconds),
+    )
+
+
+class Clock:
+    """Wall seconds by phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        """Books the time since the last lap to a phase."""
+        now = time.perf_counter()
+        self.seconds[phase] = now - self._since
+        self._since = now
+
+
+def _numbers(result: Result, checkpoint: Path, clock: Clock, report: EpochReport) -> Result:
+    """Returns the result with metrics and curve."""
+    spec = result.spec
+    device = torch.device(result.provenance.device)
+    splits, sha256 = load(spec, device)
+    clock.lap("data")
+    model = build(spec, splits)
+    progression = train(model, splits, spec, checkpoint=checkpoint, report=report)
+    clock.lap("train")
+    clock.seconds["train"] = progression.seconds
+    values = evaluate(model.vae, splits, spec, clock)
+    origin = dataclasses.replace(
+        result.provenance, dataset_sha256=sha256, resumed=progression.resumed
+    )
+    bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+    return dataclasses.replace(
+        result,
+        status="diverged" if bad else "done",
+        error=f"after training, {', '.join(bad)}" if bad else None,
+        metrics={} if bad else values,
+        curve=tuple(progression.curve),
+        provenance=origin,
+    )
+
+
+def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:
+    """Returns a spec's splits on a device, in the track's precision, and their SHA-256."""
+    track = spec.track
+    dataset = cast(Dataset, datasets.get(track.dataset)(**track.dataset_settings))
+    splits = dataset.load()
+    sha256 = verify(track.dataset, track.dataset_settings, splits)
+    return splits.to(device, DTYPES[track.precision]), sha256
+
+
+def build(spec: RunSpec, splits: Splits) -> Model:
+    """Returns untrained parts, initialised by streams of the seed alone.
+
+    Two critics with one seed start from the same VAE. Raises Declined where parts do not fit.
+    """
+    track = spec.track
+    make_vae = cast("Maker", architectures.get(track.architecture))
+    make_critic = cast("Maker", critics.get(spec.critic))
+    with isolated(spec.seed, "init/vae"):
+        vae = make_vae(splits.width, **track.architecture_settings)
+    with isolated(spec.seed, "init/critic"):
+        critic = make_critic(vae, **spec.critic_settings)
+    objective = objectives.get(spec.objective)(**spec.objective_settings)
+    for part in (vae, critic, objective):
+        cast(torch.nn.Module, part).to(splits.train.device, splits.train.dtype)
+    return Model(
+        vae=cast(VAE, vae),
+        critic=cast(Critic, critic),
+        objective=cast(Objective, objective),
+        lambda_=spec.lambda_,
+    )
+
+
+class Maker(Protocol):
+    """A component's constructor: what it is built for, then its settings."""
+
+    def __call__(self, subject: object, /, **settings: object) -> object:
+        """Returns the component."""
+        ...
+
+
+def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str, float]:
+    """Returns every registered metric that applies; books the seconds of each."""
+    evaluation = Evaluation(
+        vae,
+        splits,
+        seed=spec.seed,
+        batch_size=spec.track.batch_size,
+        nll_samples=spec.track.nll_samples,
+    )
+    values = {}
+    for name in metrics.names():
+        metric = cast(Metric, metrics.get(name))
+        try:
+            values[name] = metric(evaluation)
+        except Declined:
+            continue  # a metric of other architectures: the record simply does not have it
+        clock.lap(f"metric.{name}")
+    return values
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, Declined):
+        return "skipped"
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
+        return "out_of_memory"
+    return "failed"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, Declined | Diverged):
+        return text
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__}: {text} ({where})"
