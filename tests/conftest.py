@@ -56,3 +56,17 @@ def make_result():
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def row(make_result):
+    """Returns a builder of a row's results: one per seed, with one metric's values."""
+
+    def build(values, metric="nll", **fields):
+        more = fields.pop("metrics", {})
+        return [
+            make_result(seed=seed, metrics={metric: value, **more}, **fields)
+            for seed, value in values.items()
+        ]
+
+    return build

@@ -1,0 +1,7 @@
+"""Boards: what a table shows, as plain values."""
+
+from fmnbench.board.base import Board, Cell, Column, Protocol, Reference, Row
+from fmnbench.board.build import boards
+from fmnbench.board.labels import value
+
+__all__ = ["Board", "Cell", "Column", "Protocol", "Reference", "Row", "boards", "value"]

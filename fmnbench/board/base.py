@@ -1,0 +1,111 @@
+"""What a board consists of: columns, rows of cells, reference rows and footnotes."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from fmnbench.published import Published
+from fmnbench.spec import Task, Track
+
+Protocol = Literal["standard", "report"]
+Better = Literal["lower", "higher"]
+TIME = "time"  # the one column that is no metric of a record
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """A metric, by its name in records; `better` is None where neither direction is a gain."""
+
+    metric: str
+    unit: str
+    better: Better | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row's value of one metric over all seeds of the table, or a hole with its reason.
+
+    `half_width` is that of the 95 % confidence interval of the mean. `best` is the best mean of
+    the column, `tied` a row that a paired test does not separate from it. `notes` are footnote
+    numbers. `within` says whether the mean is near what was published.
+    """
+
+    n: int = 0
+    mean: float | None = None
+    std: float | None = None
+    half_width: float | None = None
+    hole: str | None = None
+    best: bool = False
+    tied: bool = False
+    notes: tuple[int, ...] = ()
+    published: Published | None = None
+    within: bool | None = None
+
+    @property
+    def bold(self) -> bool:
+        """Whether no row of the column is known to be better."""
+        return self.best or self.tied
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """A task: its cells by metric, and the keys of its records by seed, failed ones included.
+
+    A `stale` row was made from other data or by other versions than the newest records; it is
+    compared with nothing.
+    """
+
+    label: str
+    task: Task
+    records: Mapping[int, str]
+    cells: Mapping[str, Cell]
+    notes: tuple[int, ...] = ()
+    stale: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A row that no method made, for scale; `n` is the number of records that hold it."""
+
+    label: str
+    n: int
+    means: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Board:
+    """One table: the rows of one track.
+
+    `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1.
+    """
+
+    title: str
+    track: Track
+    protocol: Protocol
+    seeds: tuple[int, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    references: tuple[Reference, ...] = ()
+    ceilings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether published values stand beside ours."""
+        return any(cell.published for row in self.rows for cell in row.cells.values())
+
+
+class Notes:
+    """Footnotes, numbered as they come; the same text is one footnote."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def add(self, text: str) -> int:
+        """Returns the number of a footnote, the first being 1."""
+        return self._numbers.setdefault(text, len(self._numbers) + 1)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All footnotes in the order of their numbers."""
+        return tuple(self._numbers)

@@ -1,0 +1,199 @@
+"""From results to boards."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from fmnbench.board.base import TIME, Board, Cell, Column, Notes, Protocol, Reference, Row
+from fmnbench.board.columns import CEILINGS, columns
+from fmnbench.board.comparison import beside, with_published
+from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
+from fmnbench.board.labels import labels
+from fmnbench.board.rows import Line, Sheet, sheets
+from fmnbench.board.ties import with_bold
+from fmnbench.published import Published
+from fmnbench.spec import Result, Task
+from fmnbench.statistics import interval, mean, std
+
+REFERENCES = {  # label -> metrics of the table whose reference it is
+    "latent-free reference": ("nll",),
+    "real against real": ("density", "coverage"),
+}
+PREFIX = "reference."  # of a reference's metric in a record
+STALE = "made from older data or by older versions; compared with no other row"
+LONGEST = 160  # characters of an error that a footnote shows
+
+
+def boards(
+    results: Sequence[Result],
+    protocol: Protocol = "standard",
+    expected: Mapping[str, Sequence[Task]] | None = None,
+    published: Sequence[Published] = (),
+) -> list[Board]:
+    """Returns one board per track of the results and of the expected tasks.
+
+    `expected` lists a suite's tasks by track name: those without a record are rows of holes, and
+    the order is theirs. With `published` values the rows have them beside ours.
+    """
+    return [
+        _board(sheet, protocol, published)
+        for sheet in sheets(results, with_published(results, expected, published))
+    ]
+
+
+def _board(sheet: Sheet, protocol: Protocol, published: Sequence[Published]) -> Board:
+    done = _done(sheet.current)
+    seeds = tuple(sorted({seed for line in sheet.current for seed in line.results}))
+    table = _Table(
+        columns=columns(protocol, [*done, *_done(sheet.lines)]),
+        seeds=seeds,
+        protocol=protocol,
+        ceilings=_means(done, sorted(set(CEILINGS.values()))),
+        references=_means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())]),
+        plain=_plain(sheet, seeds),
+    )
+    notes = Notes()
+    rows = [
+        _row(line, label, table, notes)
+        for line, label in zip(sheet.lines, labels(sheet.lines), strict=True)
+    ]
+    rows = with_bold(rows, sheet.lines, table.columns, seeds)
+    return Board(
+        title=sheet.title,
+        track=sheet.track,
+        protocol=protocol,
+        seeds=seeds,
+        columns=table.columns,
+        rows=tuple(beside(row, published) for row in rows),
+        references=_references(done, table) if protocol == "standard" else (),
+        ceilings=table.ceilings,
+        notes=notes.texts,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Table:
+    """What all rows of one table share; `plain` are the plain VAE's results, if all are done."""
+
+    columns: tuple[Column, ...]
+    seeds: tuple[int, ...]
+    protocol: Protocol
+    ceilings: Mapping[str, float]
+    references: Mapping[str, float]
+    plain: Mapping[int, Result]
+
+
+def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
+    hole = _hole(line, table.seeds)
+    marks = []
+    if line.differs:
+        marks.append(notes.add(f"{STALE} ({seed_list(list(line.results))})"))
+    if hole is not None:
+        marks.append(notes.add(hole if not line.results else f"{label}: {hole}"))
+        cells = {column.metric: Cell(hole=hole) for column in table.columns}
+    else:
+        flags = row_flags(line.results, table.references.get(f"{PREFIX}nll"))
+        marks += [notes.add(flag) for flag in flags]
+        cells = {
+            column.metric: _cell(column.metric, line, label, table, notes)
+            for column in table.columns
+        }
+    return Row(
+        label=label,
+        task=line.task,
+        records={seed: result.spec.key for seed, result in line.results.items()},
+        cells=cells,
+        notes=tuple(marks),
+        stale=bool(line.differs),
+    )
+
+
+def _hole(line: Line, seeds: Sequence[int]) -> str | None:
+    """Returns why a row has no numbers, None if all its seeds are done."""
+    if not line.results:
+        return "not run"
+    missing = [seed for seed in seeds if seed not in line.results]
+    reasons = [f"{seed_list(missing)} not run"] if missing and not line.differs else []
+    for seed, result in line.results.items():
+        if result.status != "done":
+            error = " ".join((result.error or "no reason recorded").split())
+            short = error if len(error) <= LONGEST else f"{error[:LONGEST]}…"
+            reasons.append(f"seed {seed} {result.status.replace('_', ' ')}: {short}")
+    return "; ".join(reasons) or None
+
+
+def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> Cell:
+    if metric == TIME:
+        return _time(line, table.plain, notes)
+    values = [result.metrics.get(metric, math.nan) for result in line.results.values()]
+    bad = [
+        seed for seed, value in zip(line.results, values, strict=True) if not math.isfinite(value)
+    ]
+    if bad:
+        whole = len(bad) == len(values)
+        hole = f"no {metric}" + ("" if whole else f" for {seed_list(bad)}")
+        marks = () if whole else (notes.add(f"{label}: {hole}"),)
+        return Cell(hole=hole, notes=marks)
+    flag = ceiling_flag(metric, mean(values), table.ceilings)
+    return Cell(
+        n=len(values),
+        mean=mean(values),
+        std=std(values, population=table.protocol == "report") if len(values) > 1 else None,
+        half_width=interval(values),
+        notes=(notes.add(flag),) if flag else (),
+    )
+
+
+def _time(line: Line, plain: Mapping[int, Result], notes: Notes) -> Cell:
+    """Returns the training time per that of the plain VAE, the mean over shared seeds."""
+    pairs = [(result, plain[seed]) for seed, result in line.results.items() if seed in plain]
+    pairs = [pair for pair in pairs if all(_seconds(result) > 0 for result in pair)]
+    if not pairs or line.differs:
+        return Cell(hole="no training time of a plain VAE to compare with")
+    if any(_machine(ours) != _machine(theirs) for ours, theirs in pairs):
+        hole = "timed on another device, or with other threads, than the plain VAE"
+        return Cell(hole=hole, notes=(notes.add(hole),))
+    ratios = [_seconds(ours) / _seconds(theirs) for ours, theirs in pairs]
+    return Cell(n=len(ratios), mean=mean(ratios))
+
+
+def _seconds(result: Result) -> float:
+    return result.timings.get("train", 0.0)
+
+
+def _machine(result: Result) -> tuple[str, int]:
+    return result.provenance.device_name, result.provenance.threads
+
+
+def _plain(sheet: Sheet, seeds: Sequence[int]) -> Mapping[int, Result]:
+    for line in sheet.current:
+        is_plain = (line.task.critic, line.task.objective) == ("none", "elbo")
+        if is_plain and _hole(line, seeds) is None:
+            return line.results
+    return {}
+
+
+def _done(lines: Sequence[Line]) -> list[Result]:
+    return [
+        result for line in lines for result in line.results.values() if result.status == "done"
+    ]
+
+
+def _means(results: Sequence[Result], names: Sequence[str]) -> dict[str, float]:
+    """Returns the mean of each metric over the records that have it."""
+    values = {
+        name: [result.metrics[name] for result in results if name in result.metrics]
+        for name in names
+    }
+    return {name: mean(found) for name, found in values.items() if found}
+
+
+def _references(done: Sequence[Result], table: _Table) -> tuple[Reference, ...]:
+    found = []
+    for label, names in REFERENCES.items():
+        known = [name for name in names if PREFIX + name in table.references]
+        if known:
+            n = sum(PREFIX + known[0] in result.metrics for result in done)
+            means = {name: table.references[PREFIX + name] for name in known}
+            found.append(Reference(label=label, n=n, means=means))
+    return tuple(found)

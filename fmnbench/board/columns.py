@@ -1,0 +1,56 @@
+"""Which metrics a protocol's table shows, with unit and direction."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from fmnbench.board.base import TIME, Better, Column, Protocol
+from fmnbench.registry import BUILT_IN, metrics
+from fmnbench.spec import Result
+
+STANDARD = (
+    "nll",
+    "nll_exact",
+    "ppl",
+    "kl",
+    "mi_lower",
+    "mi_upper",
+    "mi_batch",
+    "au",
+    "density",
+    "coverage",
+)
+OPTIONAL = ("nll_exact", "ppl")  # shown where a record has them
+REPORT = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
+CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, exceed
+    "mi_lower": "mi_ceiling",
+    "mi_upper": "mi_ceiling",
+    "mi_batch": "mi_batch_ceiling",
+    "report.mi": "mi_batch_ceiling",
+}
+
+
+def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]:
+    """Returns a table's columns: the protocol's, then metrics of plug-ins that the results have.
+
+    The standard table ends with the training time.
+    """
+    if protocol == "report":
+        return tuple(_column(name) for name in REPORT)
+    present = {name for result in results for name in result.metrics}
+    names = [name for name in STANDARD if name in present or name not in OPTIONAL]
+    names += [
+        entry.name
+        for entry in metrics.entries()
+        if entry.origin != BUILT_IN and entry.name in present
+    ]
+    return (*map(_column, names), Column(metric=TIME, unit="× VAE", better=None))
+
+
+def _column(name: str) -> Column:
+    attributes = metrics.entry(name).attributes
+    better = attributes.get("better")
+    return Column(
+        metric=name,
+        unit=str(attributes.get("unit", "")),
+        better=cast(Better, better) if better in ("lower", "higher") else None,
+    )

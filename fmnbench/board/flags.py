@@ -1,0 +1,49 @@
+"""Warnings about a row that its numbers alone do not show."""
+
+from collections.abc import Mapping, Sequence
+
+from fmnbench.board.columns import CEILINGS
+from fmnbench.spec import Result
+from fmnbench.statistics import mean
+
+IGNORES_Z = 1e-3  # z_dependence: decoder variance over z per variance of the data
+NEAR_CEILING = 0.05  # share of a ceiling: an estimate this close may hide a larger truth
+
+
+def row_flags(results: Mapping[int, Result], reference_nll: float | None) -> list[str]:
+    """Returns what a reader must know of a row whose runs are all done.
+
+    `reference_nll` is that of the latent-free reference, in nats, if known.
+    """
+    flags = []
+    nll = [result.metrics["nll"] for result in results.values() if "nll" in result.metrics]
+    if nll and reference_nll is not None and mean(nll) >= reference_nll:
+        flags.append(
+            "has learned nothing: its importance-weighted NLL does not beat the latent-free "
+            f"reference's {reference_nll:.2f} nats"
+        )
+    seeds = [
+        seed
+        for seed, result in results.items()
+        if result.metrics.get("z_dependence", 1.0) < IGNORES_Z
+    ]
+    if seeds:
+        where = "" if len(seeds) == len(results) else f" with {seed_list(seeds)}"
+        flags.append(f"its decoder ignores z{where}: what it draws hardly depends on the latent")
+    return flags
+
+
+def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> str | None:
+    """Returns a warning if an information is so near its ceiling that the truth may be larger."""
+    name = CEILINGS.get(metric)
+    if name is None or name not in ceilings or value < (1 - NEAR_CEILING) * ceilings[name]:
+        return None
+    return (
+        f"within 5 % of what this estimate can show, {ceilings[name]:.2f} nats: "
+        "the information may be larger"
+    )
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Returns "seed 2" or "seeds 0, 2"."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

@@ -1,0 +1,150 @@
+import pytest
+
+from fmnbench.board import boards
+from fmnbench.published import Published
+
+NLL = {0: 10.0, 1: 11.0, 2: 13.0}
+
+
+def only(results, **options):
+    (board,) = boards(results, **options)
+    return board
+
+
+def rows_of(board):
+    return {row.label: row for row in board.rows}
+
+
+def marked(board, row, metric=None):
+    """Returns the footnotes of a row, or of one of its cells."""
+    numbers = row.cells[metric].notes if metric else row.notes
+    return [board.notes[number - 1] for number in numbers]
+
+
+def published(**fields):
+    cell = {"track": "toy-mlp", "critic": "none", "objective": "elbo", "lambda_": 0.0}
+    cell |= {"metric": "nll", "mean": 10.0, "std": 1.0, "runs": 3, "std_kind": "population"}
+    return Published(**(cell | {"source": "S", "table": "T", "estimator": "E"} | fields))
+
+
+@pytest.mark.parametrize(("nll", "flagged"), [(49.99, False), (50.0, True), (60.0, True)])
+def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, flagged):
+    for protocol in ("standard", "report"):
+        board = only(row({0: nll}, metrics={"reference.nll": 50.0}), protocol=protocol)
+        notes = marked(board, board.rows[0])
+        assert any("has learned nothing" in note for note in notes) == flagged
+
+
+def test_a_decoder_that_ignores_z_is_marked_with_its_seeds(make_result):
+    results = [
+        make_result(seed=seed, metrics={"z_dependence": value})
+        for seed, value in enumerate([0.5, 0.9e-3, 1.1e-3, 0.0])
+    ]
+    board = only(results)
+    assert "ignores z with seeds 1, 3:" in marked(board, board.rows[0])[0]
+    board = only(results[3:])
+    assert "ignores z:" in marked(board, board.rows[0])[0]
+    assert only(results[:1]).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "ceiling"),
+    [
+        ("mi_lower", "mi_ceiling"),
+        ("mi_upper", "mi_ceiling"),
+        ("mi_batch", "mi_batch_ceiling"),
+        ("report.mi", "mi_batch_ceiling"),
+    ],
+)
+def test_an_information_within_5_percent_of_its_ceiling_is_marked(row, metric, ceiling):
+    protocol = "report" if metric == "report.mi" else "standard"
+    other = {"mi_ceiling": 90.0, "mi_batch_ceiling": 90.0, ceiling: 8.0}
+    for value, flagged in ((7.59, False), (7.61, True), (8.0, True), (8.3, True)):
+        board = only(row({0: value}, metric, metrics=other), protocol=protocol)
+        assert bool(board.rows[0].cells[metric].notes) == flagged
+        assert board.ceilings[ceiling] == 8.0
+
+
+def test_references_are_means_over_the_records_that_have_them(make_result):
+    metrics = [
+        {"reference.nll": 50.0, "reference.density": 1.0},
+        {"reference.nll": 51.0},
+        {},
+    ]
+    board = only([make_result(seed=seed, metrics=found) for seed, found in enumerate(metrics)])
+    free, real = board.references
+    assert (free.n, dict(free.means)) == (2, {"nll": 50.5})
+    assert (real.n, dict(real.means)) == (1, {"density": 1.0})
+    old = {"versions": {"training": "0"}, "provenance": {"started": "2025"}}
+    stale = make_result(seed=3, metrics={"reference.nll": 99.0}, **old)
+    rest = [make_result(seed=seed, metrics=found) for seed, found in enumerate(metrics)]
+    assert only([*rest, stale]).references == board.references
+    assert only([make_result()]).references == ()
+
+
+def timed(make_result, seconds, **fields):
+    return [
+        make_result(seed=seed, timings={"train": value}, **fields)
+        for seed, value in enumerate(seconds)
+    ]
+
+
+def test_time_is_the_mean_ratio_to_the_plain_vae_of_the_same_seed(make_result):
+    plain = timed(make_result, [10.0, 20.0])
+    critic = timed(make_result, [15.0, 50.0], critic="self")
+    rows = rows_of(only([*plain, *critic]))
+    assert rows["self λ=0"].cells["time"].mean == pytest.approx((1.5 + 2.5) / 2)
+    assert rows["VAE"].cells["time"].mean == 1
+    alone = only(critic).rows[0].cells["time"]
+    assert (alone.mean, alone.hole) == (
+        None,
+        "no training time of a plain VAE to compare with",
+    )
+
+
+def test_a_stale_row_has_no_time(make_result):
+    plain = timed(make_result, [10.0])
+    old = {"versions": {"training": "0"}, "provenance": {"started": "2025"}}
+    board = only([*plain, *timed(make_result, [15.0], critic="self", **old)])
+    assert [row.cells["time"].mean for row in board.rows] == [1.0, None]
+
+
+@pytest.mark.parametrize("machine", [{"device_name": "another"}, {"threads": 64}])
+def test_times_of_two_machines_are_not_compared(make_result, machine):
+    critic = timed(make_result, [15.0], critic="self", provenance=machine)
+    board = only([*timed(make_result, [10.0]), *critic])
+    assert "another device" in marked(board, rows_of(board)["self λ=0"], "time")[0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "within"),
+    [
+        (11.0, 0.1, True),  # 0.5 away: more than 3 · 0.1, less than 10 % of 11
+        (11.7, 0.1, False),  # 1.2 away
+        (11.7, 0.41, True),  # 1.2 away: less than 3 · 0.41
+        (0.0, 3.0, False),
+        (-10.5, 1.0, False),
+    ],
+)
+def test_ours_is_within_3_std_or_10_percent_of_what_is_published(row, mean, std, within):
+    board = only(row({0: 10.0, 1: 11.0}), published=[published(mean=mean, std=std)])
+    cell = board.rows[0].cells["nll"]
+    assert cell.within is within
+    assert board.is_compared
+    assert board.rows[0].cells["kl"].published is None
+
+
+def test_what_is_published_but_not_run_is_a_row_of_holes_without_a_verdict(row):
+    values = [published(critic="self", lambda_=20.0), published(track="unknown")]
+    board = only(row(NLL), published=values)
+    cell = rows_of(board)["self λ=20"].cells["nll"]
+    assert (cell.hole, cell.published, cell.within) == ("not run", values[0], None)
+
+
+def test_published_values_stand_beside_rows_of_their_own_weight_and_critic_only(row):
+    values = [published(critic="self", lambda_=20.0)]
+    board = only([*row(NLL, critic="self", lambda_=20.0), *row(NLL)], published=values)
+    assert [row.cells["nll"].published for row in board.rows] == [*values, None]
+    other = only(row(NLL, critic="self", lambda_=1.0), published=values)
+    assert [row.cells["nll"].hole for row in other.rows] == ["not run", None]
+    assert [row.cells["nll"].published for row in other.rows] == [*values, None]
