@@ -1,6 +1,7 @@
 """Exact nearest neighbours in two ways: a KD-tree in few dimensions, blocked products in many."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
@@ -66,14 +67,14 @@ def product_distances(rows: Float[Tensor, "n e"], k: int) -> Float[Tensor, " n"]
     n, nearest = len(rows), k + 1  # with the row itself
     chunks = max(nearest, math.ceil(n / CHUNK))
     left, right = _factors(rows, rows, chunks * math.ceil(n / chunks))
-    distances = []
-    for block in torch.split(left, _block(right)):
+    distances = rows.square().sum(1)
+    for part, products in _blocks(left, right):
         # squares[i, c, j]: |x_i − x|² − |x_i|² of row c · chunks + j, in chunk j
-        squares = (block @ right).view(len(block), -1, chunks)
+        squares = products.view(len(products), -1, chunks)
         least = squares.amin(1).topk(nearest, largest=False).indices
         candidates = squares.gather(2, least[:, None].expand(-1, squares.shape[1], -1))
-        distances.append(candidates.flatten(1).topk(nearest, largest=False).values[:, k])
-    return (torch.cat(distances) + rows.square().sum(1)).clamp_min(0).sqrt()
+        distances[part] += candidates.flatten(1).topk(nearest, largest=False).values[:, k]
+    return distances.clamp_min_(0).sqrt_()
 
 
 def product_counts(
@@ -86,14 +87,10 @@ def product_counts(
     left, right = _factors(centres, rows, len(rows))
     right[-1] *= 1 + rounding  # ties fall outside, whatever the rounding of product and radius
     thresholds = radii.square() - (1 + rounding) * centres.square().sum(1)
-    size = _block(right)
-    counts = [
-        (block @ right < threshold[:, None]).sum(1)
-        for block, threshold in zip(
-            torch.split(left, size), torch.split(thresholds, size), strict=True
-        )
-    ]
-    return torch.cat(counts)
+    counts = torch.empty(len(centres), dtype=torch.int64, device=centres.device)
+    for part, squares in _blocks(left, right):
+        counts[part] = (squares < thresholds[part, None]).sum(1)
+    return counts
 
 
 def _factors(
@@ -108,9 +105,19 @@ def _factors(
     return left, right
 
 
-def _block(right: Float[Tensor, "f p"]) -> int:
-    """Returns how many rows of distances fit into one block."""
-    return max(1, VALUES.get(right.device.type, ACCELERATOR_VALUES) // right.shape[1])
+def _blocks(
+    left: Float[Tensor, "n f"], right: Float[Tensor, "f p"]
+) -> Iterator[tuple[slice, Float[Tensor, "r p"]]]:
+    """Yields left @ right by blocks of rows, all in the same memory, with the rows they are of.
+
+    A block of its own each time would leave holes between the small results that stay.
+    """
+    size = max(1, VALUES.get(right.device.type, ACCELERATOR_VALUES) // right.shape[1])
+    memory = right.new_empty(min(size, len(left)), right.shape[1])
+    for first in range(0, len(left), size):
+        rows = left[first : first + size]
+        products = torch.mm(rows, right, out=memory[: len(rows)])
+        yield slice(first, first + len(rows)), products
 
 
 def _rounding(rows: Float[Tensor, "n e"]) -> float:
