@@ -15,9 +15,15 @@ from fmnbench.metrics.neighbours import (
     tree_distances,
 )
 from fmnbench.registry import metrics
-from fmnbench.rng import stream
+from fmnbench.rng import isolated, stream
 
 FEW, MANY = 3, 12  # dimensions: the KD-tree's side of the house and the products'
+
+
+@pytest.fixture(autouse=True)
+def _same_initial_weights():
+    with isolated(0, "test/weights"):
+        yield
 
 
 def points(rows, dimensions, purpose):

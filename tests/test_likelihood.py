@@ -21,6 +21,7 @@ def evaluation(noise, *, off=0.0, rows=2048, nll_samples=100, seed=0):
     weight = torch.randn(6, 2, generator=stream(0, "test/weights"), dtype=torch.float64)
     with torch.no_grad():
         vae.decoder.weight.copy_(torch.linalg.qr(weight).Q * torch.tensor([2.0, 0.7]))
+        vae.decoder.bias.fill_(0.5)
         vae.adopt_exact_posterior()
         vae.encoder.bias += off * vae.log_variance.exp().sqrt()  # in posterior deviations
         vae.log_variance += off

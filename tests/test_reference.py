@@ -12,7 +12,13 @@ from fmnbench.errors import Declined
 from fmnbench.metrics import Evaluation
 from fmnbench.metrics.reference import constant_prediction
 from fmnbench.registry import metrics
-from fmnbench.rng import stream
+from fmnbench.rng import isolated, stream
+
+
+@pytest.fixture(autouse=True)
+def _same_initial_weights():
+    with isolated(0, "test/weights"):
+        yield
 
 
 def evaluation(vae, train, test, *, seed=0, rebinarise=False):

@@ -8,7 +8,13 @@ from fmnbench.datasets.base import Splits
 from fmnbench.metrics import Evaluation, density_coverage
 from fmnbench.metrics.report_protocol import batch_total_nll, spread_units
 from fmnbench.registry import metrics
-from fmnbench.rng import stream
+from fmnbench.rng import isolated, stream
+
+
+@pytest.fixture(autouse=True)
+def _same_initial_weights():
+    with isolated(0, "test/weights"):
+        yield
 
 
 def value(name, of):
@@ -32,6 +38,7 @@ def linear_gaussian(noise):
     weight = torch.randn(6, 2, generator=stream(0, "test/weights"), dtype=torch.float64)
     with torch.no_grad():
         vae.decoder.weight.copy_(torch.linalg.qr(weight).Q * torch.tensor([2.0, 0.7]))
+        vae.decoder.bias.fill_(0.5)
     vae.adopt_exact_posterior()
     return vae
 
