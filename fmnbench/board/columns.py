@@ -47,7 +47,9 @@ def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]
 
 
 def _column(name: str) -> Column:
-    attributes = metrics.entry(name).attributes
+    """Returns the column of a metric; of one that is not registered only the name is known."""
+    known = {entry.name: entry.attributes for entry in metrics.entries()}
+    attributes = known.get(name, {})
     better = attributes.get("better")
     return Column(
         metric=name,

@@ -1,0 +1,169 @@
+"""A table's text, cell by cell, before it is Markdown or anything else."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from fmnbench.board import Board, Cell, Column, Row
+
+HOLE = "—"
+ARROWS = {"lower": " ↓", "higher": " ↑", None: ""}
+LABELS = {
+    "nll": "NLL",
+    "nll_exact": "exact NLL",
+    "ppl": "PPL",
+    "kl": "KL",
+    "mi_lower": "MI lower",
+    "mi_upper": "MI upper",
+    "mi_batch": "MI batch",
+    "mi": "MI",
+    "au": "AU",
+}
+UNNAMED_UNITS = ("", "ratio", "units")  # a reader knows them from the metric
+COUNT = "units"  # the unit of what is counted: one decimal, for the mean over seeds
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 4
+LARGE, HUGE, TINY = 1e4, 1e6, 1e-3  # one decimal from LARGE on; powers of ten beyond the others
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to render: `links` is the folder of the records as seen from the file that is written.
+
+    `width` is in characters, of the terminal; without `color` there are no escape codes either.
+    """
+
+    links: str = "results"
+    width: int = 120
+    color: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextCell:
+    """What a cell says; `spread` is the part in brackets, `mark` what follows both."""
+
+    text: str
+    spread: str = ""
+    mark: str = ""
+    bold: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.text}{f' {self.spread}' if self.spread else ''}{self.mark}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextRow:
+    """A line of a table: a method, its published values, or a reference."""
+
+    kind: Literal["method", "published", "reference"]
+    label: str
+    cells: tuple[TextCell, ...]
+    mark: str = ""
+    records: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+
+def text_rows(board: Board) -> list[TextRow]:
+    """Returns all lines of a table: methods, each above its published values, then references."""
+    rows = []
+    for row in board.rows:
+        rows.append(_method(row, board))
+        if any(cell.published for cell in row.cells.values()):
+            rows.append(_published(row, board))
+    for reference in board.references:
+        cells = [
+            _number(column, reference.means.get(column.metric), None) for column in board.columns
+        ]
+        label = f"{reference.label} (n = {reference.n})"
+        rows.append(TextRow(kind="reference", label=label, cells=tuple(cells)))
+    return rows
+
+
+def name(column: Column) -> str:
+    """Returns a column's short name."""
+    metric = column.metric.removeprefix("report.")
+    return LABELS.get(metric, metric)
+
+
+def arrow(column: Column) -> str:
+    """Returns an arrow in the direction that is better, with a space before it."""
+    return ARROWS[column.better]
+
+
+def unit(column: Column) -> str:
+    """Returns a column's unit, "" where its name says it."""
+    return "" if column.unit in UNNAMED_UNITS else column.unit
+
+
+def mean_std(mean: float, std: float | None, decimals: int | None = None) -> tuple[str, str]:
+    """Returns a mean and, in brackets, its std as texts, both with the same decimals.
+
+    These are as many as show two digits of the std, but 2 to 4; less for large numbers. Below
+    0.001 and from a million on both are powers of ten.
+    """
+    size = max(abs(mean), std or 0.0)
+    if size >= HUGE or 0 < size < TINY:
+        return f"{mean:.2e}", "" if std is None else f"({std:.1e})"
+    if decimals is None:
+        leading = math.floor(math.log10(std)) if std else 0
+        decimals = min(max(1 - leading, FEWEST_DECIMALS), MOST_DECIMALS)
+        decimals = 1 if size >= LARGE else decimals
+    if std is None:
+        return f"{mean:.{decimals}f}", ""
+    least = 10.0**-decimals
+    shown = f"{std:.{decimals}f}" if std == 0 or std >= least / 2 else f"<{least:.{decimals}f}"
+    return f"{mean:.{decimals}f}", f"({shown})"
+
+
+def printable(text: str) -> str:
+    """Returns a text as one line without control characters: no record can steer a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def superscript(numbers: tuple[int, ...]) -> str:
+    """Returns footnote numbers as small raised digits."""
+    return " ".join(str(number).translate(SUPERSCRIPTS) for number in numbers)
+
+
+def _method(row: Row, board: Board) -> TextRow:
+    cells = [_cell(column, row.cells[column.metric]) for column in board.columns]
+    return TextRow(
+        kind="method",
+        label=row.label,
+        cells=tuple(cells),
+        mark=superscript(row.notes),
+        records=row.records,
+    )
+
+
+def _published(row: Row, board: Board) -> TextRow:
+    cells = []
+    for column in board.columns:
+        cell = row.cells[column.metric]
+        if cell.published is None:
+            cells.append(TextCell(text=""))
+            continue
+        verdict = {True: " ✓", False: " ✗", None: ""}[cell.within]
+        mean, std = cell.published.mean, cell.published.std
+        text, spread = mean_std(mean, std, max(_decimals(mean), _decimals(std)))
+        cells.append(TextCell(text=text, spread=spread, mark=verdict))
+    return TextRow(kind="published", label="↳ published", cells=tuple(cells))
+
+
+def _decimals(value: float) -> int:
+    """Returns how many decimals a number is printed with."""
+    return len(repr(value).partition(".")[2])
+
+
+def _cell(column: Column, cell: Cell) -> TextCell:
+    number = _number(column, cell.mean, cell.std)
+    return dataclasses.replace(
+        number, mark=superscript(cell.notes), text=number.text or HOLE, bold=cell.bold
+    )
+
+
+def _number(column: Column, mean: float | None, std: float | None) -> TextCell:
+    if mean is None:
+        return TextCell(text="")
+    text, spread = mean_std(mean, std, 1 if column.unit == COUNT else None)
+    return TextCell(text=text, spread=spread)

@@ -1,0 +1,123 @@
+"""The sentences around a table: what is held fixed, how to read a cell, where the rest is."""
+
+from collections.abc import Iterable
+
+from fmnbench.board import Board, Column, value
+from fmnbench.published import Published
+from fmnbench.report.base import name
+from fmnbench.spec import Settings
+
+MOST_SEEDS = 10  # that are listed one by one
+
+
+def held_fixed(board: Board) -> str:
+    """Returns what all rows of a table share."""
+    track = board.track
+    pause = f", stopped after {track.patience} validations without improvement"
+    parts = [
+        f"dataset {_component(track.dataset, track.dataset_settings)}",
+        f"architecture {_component(track.architecture, track.architecture_settings)}",
+        f"{track.epochs} epochs" + (pause if track.patience else ""),
+        f"batch size {track.batch_size}",
+        f"{track.optimizer} with learning rate {track.learning_rate:g}"
+        + (f" and weight decay {track.weight_decay:g}" if track.weight_decay else ""),
+        *([f"gradient norm at most {track.gradient_clip:g}"] if track.gradient_clip else []),
+        track.precision,
+    ]
+    return f"Held fixed: {'; '.join(parts)}."
+
+
+def legend(board: Board, bold: str) -> str:
+    """Returns how to read a cell; `bold` is how the text shows a bold one."""
+    n = len(board.seeds)
+    seeds = ", ".join(map(str, board.seeds[:MOST_SEEDS])) + (", …" if n > MOST_SEEDS else "")
+    kind = "population" if board.protocol == "report" else "sample"
+    if n == 0:
+        return "No run of this table has been made yet."
+    if n == 1:
+        parts = [f"Values of n = 1 seed ({seeds}): no spread, and no row told from another."]
+    else:
+        parts = [f"Mean ({kind} std) over n = {n} seeds ({seeds})."]
+        if any(cell.bold for row in board.rows for cell in row.cells.values()):
+            parts.append(
+                f"{bold}: the best of the column, and every row that a paired t test over the "
+                "seeds does not tell from it (5 %, Holm-corrected)."
+            )
+    parts.append("↓ lower is better, ↑ higher.")
+    if any(cell.hole for row in board.rows for cell in row.cells.values()):
+        parts.append("— is a hole: no mean is taken over what is left.")
+    return " ".join(parts)
+
+
+def definitions(board: Board) -> str:
+    """Returns what the columns mean, as far as their names do not say it."""
+    shown = {column.metric for column in board.columns}
+    parts = []
+    if "nll" in shown:
+        parts.append(f"NLL: importance-weighted with K = {board.track.nll_samples} samples.")
+    if "mi_lower" in shown:
+        parts.append(
+            "MI lower and MI upper bracket the information between x and z over the whole test "
+            f"set{_ceiling(board, 'mi_ceiling', 'for MI lower log n')}; MI batch is within "
+            f"minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
+        )
+    if "report.mi" in shown:
+        parts.append(
+            "These are the project report's conventions, not the field's: NLL is no likelihood; "
+            "AU counts collapsed dimensions; density and coverage are in the model's own latent "
+            f"space; MI is within minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch')}."
+        )
+    if "time" in shown:
+        parts.append("Time: training seconds per those of the plain VAE.")
+    if board.references:
+        parts.append(
+            "Latent-free: the best prediction without z, which a model must beat to have learned "
+            "anything. Real against real: training rows in the place of draws."
+        )
+    return " ".join(parts)
+
+
+def sources(board: Board) -> list[str]:
+    """Returns where the published values stand and what they are, none if there are none."""
+    cells = [
+        (column, cell.published)
+        for row in board.rows
+        for column in board.columns
+        if (cell := row.cells[column.metric]).published is not None
+    ]
+    if not cells:
+        return []
+    published = [cell for _, cell in cells if cell is not None]
+    verdicts = "✓ our mean is within 3 of their std or 10 % of their mean, ✗ it is not."
+    return [
+        f"Published: {'; '.join(_once(map(_source, published)))}. {verdicts}",
+        *_estimators(cells),
+    ]
+
+
+def _estimators(cells: Iterable[tuple[Column, Published | None]]) -> list[str]:
+    columns: dict[str, list[str]] = {}
+    for column, cell in cells:
+        if cell is not None and name(column) not in columns.setdefault(cell.estimator, []):
+            columns[cell.estimator].append(name(column))
+    texts = [f"{', '.join(names)}: {estimator}" for estimator, names in columns.items()]
+    return [f"What they measured: {'; '.join(texts)}."]
+
+
+def _source(cell: Published) -> str:
+    return f"{cell.source}, {cell.table}, mean ({cell.std_kind} std) over {cell.runs} runs"
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _ceiling(board: Board, metric: str, formula: str) -> str:
+    if metric not in board.ceilings:
+        return ""
+    return f", at most {formula} = {board.ceilings[metric]:.2f}"
+
+
+def _component(component: str, settings: Settings) -> str:
+    listed = ", ".join(f"{key} {value(settings[key])}" for key in sorted(settings))
+    return f"{component} ({listed})" if listed else component

@@ -1,0 +1,92 @@
+"""Boards as Markdown: the same bytes for the same records."""
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from fmnbench.board import Board, Column
+from fmnbench.report.base import (
+    Options,
+    TextCell,
+    TextRow,
+    arrow,
+    name,
+    printable,
+    text_rows,
+    unit,
+)
+from fmnbench.report.captions import definitions, held_fixed, legend, sources
+
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
+SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
+
+
+def render(boards: Sequence[Board], options: Options) -> str:
+    """Returns a document with one section per board; records are links."""
+    lines = ["# Leaderboard", ""]
+    if boards and boards[0].protocol == "report":
+        lines = ["# Leaderboard under the protocol of the project report", ""]
+    lines += ["Made by `fmnbench report` from the records that it links to.", ""]
+    if not boards:
+        lines += ["There are no records yet.", ""]
+    for board in boards:
+        lines += _section(board, options)
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Returns a text that Markdown shows as it is, on one line."""
+    text = printable(text)
+    for character, entity in ENTITIES.items():
+        text = text.replace(character, entity)
+    return SPECIAL.sub(r"\\\1", text)
+
+
+def _section(board: Board, options: Options) -> Iterator[str]:
+    yield from (f"## {escape(board.title)}", "")
+    yield from (escape(held_fixed(board)), "")
+    yield from (escape(legend(board, "Bold")).replace("Bold", "**Bold**", 1), "")
+    heads = ["method", *(_head(column) for column in board.columns), "records by seed"]
+    yield _line(heads)
+    yield _line([":--", *("--:" for _ in board.columns), ":--"])
+    for row in text_rows(board):
+        yield _line(
+            [_label(row), *(_cell(cell, row) for cell in row.cells), _links(row, board, options)]
+        )
+    yield ""
+    if board.notes:
+        yield from (f"{number}. {escape(note)}" for number, note in enumerate(board.notes, 1))
+        yield ""
+    for text in (definitions(board), *sources(board)):
+        if text:
+            yield from (escape(text), "")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _head(column: Column) -> str:
+    of = f" ({escape(unit(column))})" if unit(column) else ""
+    return f"{escape(name(column))}{arrow(column)}{of}"
+
+
+def _label(row: TextRow) -> str:
+    label = escape(row.label)
+    if row.kind != "method":
+        return f"*{label}*"
+    return f"{label} {row.mark}".rstrip()
+
+
+def _cell(cell: TextCell, row: TextRow) -> str:
+    number = escape(f"{cell.text} {cell.spread}".rstrip())
+    if not number:
+        return ""
+    if row.kind != "method":
+        return f"*{number}*{cell.mark}"
+    return f"{f'**{number}**' if cell.bold else number}{cell.mark}"
+
+
+def _links(row: TextRow, board: Board, options: Options) -> str:
+    folder = f"{options.links}/{quote(board.track.name, safe='+=,')}"
+    return " ".join(f"[{seed}]({folder}/{key}.json)" for seed, key in row.records.items())
