@@ -40,7 +40,7 @@ def dump(result: Result) -> bytes:
     """
     name = f"Run {result.spec.key} cannot be stored"
     try:
-        again = parse(_text(result), name)
+        again = parse(_text(result), name).result
     except ValueError as error:  # NaN, infinity or text that is not Unicode
         raise RecordError(f"{name}: {error}.") from None
     if again != result:
@@ -48,8 +48,8 @@ def dump(result: Result) -> bytes:
     return _text(again)  # metrics given as ints are floats from here on
 
 
-def parse(data: bytes, name: str) -> Result:
-    """Returns the result that the bytes of a record hold.
+def parse(data: bytes, name: str) -> Record:
+    """Returns the record that bytes hold.
 
     Bytes that are truncated, altered, of another schema or of another key are a RecordError that
     starts with `name` and says what is wrong.
@@ -62,10 +62,9 @@ def parse(data: bytes, name: str) -> Result:
         raise RecordError(f"{name}: {_unknown_schema(record.schema)}")
     if not _is_whole(data, record.checksum):
         raise RecordError(f"{name}: its checksum does not match; it was altered.")
-    result = record.result
-    if record.key != result.spec.key:
+    if record.key != record.spec.key:
         raise RecordError(f"{name}: its key {record.key} does not match its spec.")
-    return result
+    return record
 
 
 def _text(result: Result) -> bytes:

@@ -1,5 +1,7 @@
 """The store: one JSON file per run, written whole or not at all, and checked when read."""
 
+import contextlib
+import gc
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -57,12 +59,12 @@ class Store:
             data = path.read_bytes()
         except OSError as error:
             raise RecordError(f"{path}: cannot be read: {error.strerror}.") from None
-        result = records.parse(data, str(path))
-        if path.stem != result.spec.key:
-            raise RecordError(f"{path}: the name does not match the key {result.spec.key}.")
-        if path.parent.name != result.spec.track.name:
-            raise RecordError(f"{path}: it is a record of track '{result.spec.track.name}'.")
-        return result
+        record = records.parse(data, str(path))
+        if path.stem != record.key:
+            raise RecordError(f"{path}: the name does not match the key {record.key}.")
+        if path.parent.name != record.spec.track.name:
+            raise RecordError(f"{path}: it is a record of track '{record.spec.track.name}'.")
+        return record.result
 
     def results(
         self, tracks: Iterable[str] | None = None
@@ -72,11 +74,12 @@ class Store:
         Both are sorted by track, then key.
         """
         results, errors = [], []
-        for path in self.paths(tracks):
-            try:
-                results.append(self.load(path))
-            except RecordError as error:
-                errors.append(error)
+        with _without_collection():
+            for path in self.paths(tracks):
+                try:
+                    results.append(self.load(path))
+                except RecordError as error:
+                    errors.append(error)
         return results, errors
 
     def paths(self, tracks: Iterable[str] | None = None) -> Iterator[Path]:
@@ -148,6 +151,18 @@ class Store:
             f"{len(found)} records have a key that starts with '{prefix}': "
             f"{', '.join(names)}{more}."
         )
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pauses the garbage collector, which would search all results for garbage while they grow."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _checked_key(key: str) -> str:

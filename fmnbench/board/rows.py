@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from fmnbench.spec import Result, Settings, Task, Track, canonical_json
+from fmnbench.spec import Result, RunSpec, Settings, Task, Track, canonical_json
 
 OF_THE_ROW = ("critic", "objective")  # versions that may differ between rows of one table
 
@@ -70,9 +70,7 @@ def lines(results: Sequence[Result], expected: Sequence[Task]) -> list[Line]:
     """Returns the rows of a track: the expected in their order, the others, the stale ones."""
     groups: dict[str, list[Result]] = {}
     for result in results:
-        spec = result.spec
-        made_of = [spec.task.row, spec.dataset_fingerprint, dict(spec.versions)]
-        groups.setdefault(canonical_json(made_of), []).append(result)
+        groups.setdefault(_identity(result.spec), []).append(result)
     members = [
         groups[name]
         for name in sorted(groups, key=lambda name: (max(map(_started, groups[name])), name))
@@ -115,6 +113,13 @@ def _covers_track(given: Track, filled: Track) -> bool:
         else getattr(given, field.name) == getattr(filled, field.name)
         for field in dataclasses.fields(Track)
     )
+
+
+def _identity(spec: RunSpec) -> str:
+    """Returns all of a spec but its seed and track as text: what one row has in common."""
+    settings = (spec.critic_settings, spec.objective_settings, spec.versions)
+    parts = [sorted(mapping.items()) for mapping in settings]
+    return repr((spec.critic, spec.objective, spec.lambda_, spec.dataset_fingerprint, parts))
 
 
 def _within(given: Settings, filled: Settings) -> bool:
