@@ -76,9 +76,10 @@ def test_far_sets_have_neither_density_nor_coverage(dimensions):
 
 @pytest.mark.parametrize("dimensions", [1, FEW, MANY])
 def test_the_two_ways_of_search_agree(dimensions):
-    centres, rows = points(1100, dimensions, "real"), points(900, dimensions, "generated")
+    centres, rows = points(1300, dimensions, "real"), points(900, dimensions, "generated")
     distances = tree_distances(centres, 5)
-    # squares of products round by some 1e-13, and in one dimension radii are small beside them
+    # both take two blocks; squares of products round by some 1e-13, and in one dimension radii
+    # are small beside them
     assert product_distances(centres, 5).tolist() == pytest.approx(distances.tolist(), rel=1e-6)
     given, truth = (count(centres, distances, rows) for count in (product_counts, tree_counts))
     assert given.tolist() == truth.tolist()
