@@ -272,6 +272,13 @@ def test_the_report_protocol_says_what_its_numbers_are(make_result):
     assert "Mean (population std) over n = 2 seeds" in text
     assert "| method | NLL ↓ (nats) | MI ↑ (nats) | AU ↑ | density ↑ | coverage ↑ |" in text
     assert "MI is within minibatches, at most log batch = 6.93." in text
+    both = [*boards(found), *boards(found, "report")]
+    for text in (render(both, "markdown"), render(both, "rich")):
+        heads = [line for line in text.split("\n") if "toy-mlp" in line and "results/" not in line]
+        assert [line.removeprefix("## ") for line in heads] == [
+            "toy-mlp",
+            "toy-mlp, report protocol",
+        ]
     assert "conventions" not in render(boards(found), "markdown")
 
 

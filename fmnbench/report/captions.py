@@ -10,6 +10,11 @@ from fmnbench.spec import Settings
 MOST_SEEDS = 10  # that are listed one by one
 
 
+def title(board: Board) -> str:
+    """Returns a table's heading: two tables of one track differ in their protocol."""
+    return board.title + (", report protocol" if board.protocol == "report" else "")
+
+
 def held_fixed(board: Board) -> str:
     """Returns what all rows of a table share."""
     track = board.track
@@ -58,8 +63,8 @@ def definitions(board: Board) -> str:
     if "mi_lower" in shown:
         parts.append(
             "MI lower and MI upper bracket the information between x and z over the whole test "
-            f"set{_ceiling(board, 'mi_ceiling', 'for MI lower log n')}; MI batch is within "
-            f"minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
+            f"set{_ceiling(board, 'mi_ceiling', 'log n', ', MI lower at most')}; MI batch is "
+            f"within minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
         )
     if "report.mi" in shown:
         parts.append(
@@ -112,10 +117,10 @@ def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _ceiling(board: Board, metric: str, formula: str) -> str:
+def _ceiling(board: Board, metric: str, formula: str, lead: str = ", at most") -> str:
     if metric not in board.ceilings:
         return ""
-    return f", at most {formula} = {board.ceilings[metric]:.2f}"
+    return f"{lead} {formula} = {board.ceilings[metric]:.2f}"
 
 
 def _component(component: str, settings: Settings) -> str:

@@ -15,7 +15,7 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, sources
+from fmnbench.report.captions import definitions, held_fixed, legend, sources, title
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
@@ -24,8 +24,6 @@ SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
 def render(boards: Sequence[Board], options: Options) -> str:
     """Returns a document with one section per board; records are links."""
     lines = ["# Leaderboard", ""]
-    if boards and boards[0].protocol == "report":
-        lines = ["# Leaderboard under the protocol of the project report", ""]
     lines += ["Made by `fmnbench report` from the records that it links to.", ""]
     if not boards:
         lines += ["There are no records yet.", ""]
@@ -43,7 +41,7 @@ def escape(text: str) -> str:
 
 
 def _section(board: Board, options: Options) -> Iterator[str]:
-    yield from (f"## {escape(board.title)}", "")
+    yield from (f"## {escape(title(board))}", "")
     yield from (escape(held_fixed(board)), "")
     yield from (escape(legend(board, "Bold")).replace("Bold", "**Bold**", 1), "")
     heads = ["method", *(_head(column) for column in board.columns), "records by seed"]

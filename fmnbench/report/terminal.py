@@ -21,7 +21,7 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, sources
+from fmnbench.report.captions import definitions, held_fixed, legend, sources, title
 
 LABEL_WIDTH = 30  # characters; longer names fold
 GAP = 2  # characters between columns: one of them a divider of the box
@@ -50,7 +50,7 @@ def render(boards: Sequence[Board], options: Options) -> str:
 
 
 def _parts(board: Board, options: Options) -> Iterator[RenderableType]:
-    yield Text(printable(board.title), style="bold")
+    yield Text(printable(title(board)), style="bold")
     yield Text(printable(held_fixed(board)), style="dim")
     yield ""
     rows = text_rows(board)
