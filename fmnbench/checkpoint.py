@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator
@@ -14,6 +14,7 @@ from fmnbench.errors import FmnbenchError
 from fmnbench.files import write_atomically
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """A module or an optimiser."""
 

@@ -9,6 +9,7 @@ from torch import Generator, Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
 
+Shape: TypeAlias = Size | list[int] | tuple[int, ...]
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -18,15 +19,13 @@ def _full(parameter: Tensor) -> Tensor:
 
 
 class DiagonalNormal(Distribution):
-    """A normal distribution with a diagonal covariance, one for each row: N(mean, diag exp(lv))."""
+    """Normal distributions with diagonal covariances, one for each row."""
 
     arg_constraints = {}  # noqa: RUF012 - torch's own attribute; checks would cost a pass a step
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(
-        self, mean: Float[Tensor, "... d"], log_variance: Float[Tensor, "... d"]
-    ) -> None:
+    def __init__(self, mean: Float[Tensor, "... d"], log_variance: Float[Tensor, "... d"]) -> None:
         self._mean = _full(mean)
         self.log_variance = _full(log_variance)
         super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
@@ -39,9 +38,7 @@ class DiagonalNormal(Distribution):
     def variance(self) -> Tensor:
         return self.log_variance.exp()
 
-    def rsample(
-        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
-    ) -> Tensor:
+    def rsample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
         """Returns samples that carry gradients; the randomness is the generator's."""
         noise = torch.empty(
             (*sample_shape, *self._mean.shape), dtype=self._mean.dtype, device=self._mean.device
@@ -91,9 +88,7 @@ class IsotropicNormal(Distribution):
         """The log-density at the mean, in nats: what a plain squared error leaves out."""
         return -0.5 * self._mean.shape[-1] * (LOG_2PI + math.log(self._variance))
 
-    def sample(
-        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
         """Returns samples without gradients; the randomness is the generator's."""
         with torch.no_grad():
             noise = torch.empty(
@@ -109,7 +104,7 @@ class IsotropicNormal(Distribution):
 
 
 class IndependentBernoulli(Distribution):
-    """A vector of independent bits by their logits; a grey value in [0, 1] is scored as its mix."""
+    """Vectors of independent bits, by their logits; grey values in [0, 1] are scored as mixes."""
 
     arg_constraints = {}  # noqa: RUF012 - as above
     support = constraints.independent(constraints.boolean, 1)
@@ -127,9 +122,7 @@ class IndependentBernoulli(Distribution):
         mean = self.mean
         return mean * (1 - mean)
 
-    def sample(
-        self, sample_shape: Size | tuple[int, ...] = (), *, generator: Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
         """Returns samples without gradients; the randomness is the generator's."""
         with torch.no_grad():
             mean = self.mean.expand(*sample_shape, *self.logits.shape)

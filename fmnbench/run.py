@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 
@@ -140,6 +140,7 @@ def build(spec: RunSpec, splits: Splits) -> Model:
     )
 
 
+@runtime_checkable
 class Maker(Protocol):
     """A component's constructor: what it is built for, then its settings."""
 

@@ -115,7 +115,7 @@ class RunSpec:
     @property
     def key(self) -> str:
         """The first 16 hex digits of the SHA-256 of the spec's canonical JSON."""
-        return digest(dataclasses.asdict(self))[:KEY_LENGTH]
+        return digest(vars(self) | {"track": vars(self.track)})[:KEY_LENGTH]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -97,7 +97,7 @@ def train(
     optimizer = _optimizer(model, track)
     saved = Checkpoint(
         path=checkpoint or Path(),
-        parts={**model.modules(), "optimizer": optimizer},  # type: ignore[dict-item]  # returns differ
+        parts={**model.modules(), "optimizer": optimizer},
         generators=vars(streams),
     )
     progression = saved.load() if checkpoint else Progression()
@@ -162,7 +162,8 @@ def validate(
     model.train(False)
     rows = splits.validation
     noise = stream(seed, f"validation/{epoch}", rows.device)
-    progress = Progress(step=epoch * math.ceil(len(splits.train) / track.batch_size), epoch=epoch)
+    steps = epoch * math.ceil(len(splits.train) / track.batch_size)
+    progress = Progress(step=steps, epoch=float(epoch))
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
     latents: list[tuple[Tensor, Tensor, Tensor]] = []
     for x in rows.split(track.batch_size):
@@ -183,7 +184,7 @@ def _optimizer(model: Model, track: Track) -> Optimizer:
     rate, decay = track.learning_rate, track.weight_decay
     if track.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[track.optimizer]
+    kind = torch.optim.AdamW if track.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, lr=rate, weight_decay=decay, fused=True)
 
 

@@ -49,7 +49,7 @@ def contrastive_loss(
     log n when columns cannot be told apart. Source: van den Oord et al. 2018, eq. 4; Menon et
     al. 2022, eq. 6 for "x".
     """
-    loss: Tensor = _ContrastiveLoss.apply(a, b, direction)
+    loss: Tensor = _ContrastiveLoss.apply(a, b, direction)  # type: ignore[no-untyped-call]  # torch's
     return loss
 
 

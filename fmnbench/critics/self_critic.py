@@ -19,9 +19,7 @@ class SelfCritic(Critic):
 
     bounds_information = True
 
-    def __init__(
-        self, vae: VAE, *, temperature: float = 1.0, direction: Direction = "x"
-    ) -> None:
+    def __init__(self, vae: VAE, *, temperature: float = 1.0, direction: Direction = "x") -> None:
         super().__init__(vae)
         self.temperature = temperature
         self.direction = direction

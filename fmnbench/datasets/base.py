@@ -1,7 +1,7 @@
 """What a dataset is: three disjoint splits of rows, named by a fingerprint."""
 
 import dataclasses
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -42,6 +42,7 @@ class Splits:
         return dataclasses.replace(self, **moved)
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """A registered dataset; its settings are its keyword-only arguments."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from fmnbench.spec import RunSpec, Status
 
@@ -43,6 +43,7 @@ class Options:
     plugins: Sequence[Path] = ()
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Carries out runs; returns when each has a record or the user has stopped it."""
 

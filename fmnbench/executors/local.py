@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 from fmnbench.executors.base import Event, Options
@@ -157,7 +157,7 @@ class LocalExecutor:
         self._tell(Event(spec=spec, kind="finished", status=status, error=error))
 
 
-def _context() -> BaseContext:
+def _context() -> SpawnContext | ForkServerContext:
     """Returns the way to start workers; on POSIX a server with torch imported, ready to fork."""
     if os.name != "posix":
         return multiprocessing.get_context("spawn")
@@ -178,7 +178,9 @@ def _context() -> BaseContext:
 
 def cores() -> int:
     """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
 
 
 def _kill(process: BaseProcess) -> None:

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ Work = TypeVar("Work")
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
 
 
+@runtime_checkable
 class Metric(Protocol):
     """A registered metric: one number of an evaluation; the decorator states unit, direction."""
 

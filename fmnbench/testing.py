@@ -1,0 +1,143 @@
+"""The contracts of components, for their authors: each check raises AssertionError, and says why.
+
+from fmnbench.testing import check_critic
+def test_margin_keeps_the_contract(): check_critic("margin")
+"""
+
+import math
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from fmnbench.architectures.base import VAE
+from fmnbench.architectures.mlp import MLP
+from fmnbench.critics.base import Critic
+from fmnbench.datasets.base import Dataset, Splits
+from fmnbench.distributions import DiagonalNormal
+from fmnbench.objectives.base import Objective, Progress
+from fmnbench.registry import architectures, critics, datasets, objectives
+from fmnbench.rng import isolated, stream
+
+ROWS, WIDTH = 32, 12  # of the made-up batches
+ATOL = 1e-5  # float32 sums of a few dozen terms
+
+
+def check_dataset(name: str) -> None:
+    """Splits have rows of one width and finite values, repeat bit for bit and do not overlap."""
+    make = cast(Callable[[], Dataset], datasets.get(name))
+    splits, again = make().load(), make().load()
+    parts = _parts(splits)
+    for part, other in zip(parts, _parts(again), strict=True):
+        assert torch.equal(part, other), f"{name} loads other values the second time"
+        assert part.shape[1] == splits.width, f"{name} has rows of different widths"
+        assert part.isfinite().all(), f"{name} has values that are not finite"
+    rows = [{row.numpy().tobytes() for row in part} for part in parts]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not rows[one] & rows[other], f"{name} has rows that are in two splits"
+    if splits.kind == "images":
+        assert splits.image_shape is not None, f"{name} does not say how large its images are"
+        assert math.prod(splits.image_shape) == splits.width
+    if splits.rebinarise:
+        batch = splits.visit(torch.arange(8), stream(0, "check"))
+        assert set(batch.unique().tolist()) <= {0.0, 1.0}, f"{name} does not binarise"
+
+
+def check_architecture(name: str) -> None:
+    """Distributions are per row, rows do not mix, every weight learns, a seed fixes it all."""
+    make = cast(Callable[[int], VAE], architectures.get(name))
+    x = torch.bernoulli(torch.full((ROWS, WIDTH), 0.5), generator=stream(0, "check/x"))
+    state = torch.get_rng_state()
+    with isolated(0, "check"):
+        vae = make(WIDTH)
+    with isolated(0, "check"):
+        twin = make(WIDTH)
+    q = vae.encode(x)
+    z = q.rsample(generator=stream(0, "check/z"))
+    likelihood = vae.decode(z)
+    assert torch.equal(torch.get_rng_state(), state), f"{name} draws from the global generator"
+    assert torch.equal(q.mean, twin.encode(x).mean), f"{name} is not fixed by its seed"
+    assert q.mean.shape == (ROWS, vae.latent), f"{name} encodes to {tuple(q.mean.shape)}"
+    assert vae.prior.mean.shape == (vae.latent,)
+    assert likelihood.log_prob(x).shape == (ROWS,), f"{name}'s log_prob is not per row"
+    assert likelihood.sample(generator=stream(0, "check")).shape == x.shape
+    assert likelihood.mean.shape == x.shape
+    changed = torch.cat([1 - x[:1], x[1:]])
+    same = torch.allclose(vae.encode(changed).mean[1:], q.mean[1:], atol=ATOL)
+    assert same, f"{name} mixes rows when it encodes"
+    (q.kl_from_standard().sum() - likelihood.log_prob(x).sum()).backward()
+    _require_gradients(vae, name)
+
+
+def check_critic(name: str) -> None:
+    """The loss is a finite scalar, does not depend on row order, and teaches encoder and critic.
+
+    One that claims to bound information scores log n where rows cannot be told apart, and never
+    exceeds the exact information of a Gaussian channel by more than chance.
+    """
+    make = cast(Callable[[VAE], Critic], critics.get(name))
+    with isolated(0, "check"):
+        vae = MLP(WIDTH, hidden=(16, 8), latent=3)
+        critic = make(vae)
+    x = torch.empty(ROWS, WIDTH).normal_(generator=stream(0, "check/x"))
+    q = vae.encode(x)
+    z = q.rsample(generator=stream(0, "check/z"))
+    loss = critic(x, z, q)
+    assert loss.shape == (), f"{name}'s loss has shape {tuple(loss.shape)}"
+    assert loss.isfinite(), f"{name}'s loss is {loss.item()}"
+    back = torch.arange(ROWS).flip(0)
+    flipped = critic(x[back], z[back], DiagonalNormal(q.mean[back], q.log_variance[back]))
+    assert torch.allclose(loss, flipped, atol=ATOL), f"{name} depends on the order of rows"
+    if any(True for _ in critic.parameters()) or loss.requires_grad:
+        loss.backward()
+        _require_gradients(critic, name)
+        assert _learns(vae.posterior_head), f"{name} sends no gradient to the encoder"
+    if critic.bounds_information:
+        _check_bound(name, make)
+
+
+def _check_bound(name: str, make: Callable[[VAE], Critic]) -> None:
+    ones = torch.ones(ROWS, 1)
+    vae = MLP(1, hidden=(4, 4), latent=1)
+    alike = make(vae)(ones, ones, DiagonalNormal(ones, ones))
+    chance = math.log(ROWS)
+    assert abs(alike.item() - chance) < ATOL, f"{name} is {alike.item()} at chance, not {chance}"
+    noise = 1.0  # variance of the channel z = x + noise; the information is half of log 2
+    x = torch.empty(4096, 1).normal_(generator=stream(0, "check/channel"))
+    q = DiagonalNormal(x, torch.full_like(x, math.log(noise)))
+    z = q.rsample(generator=stream(0, "check/noise"))
+    bound = math.log(len(x)) - make(vae)(x, z, q).item()
+    exact = 0.5 * math.log(1 + 1 / noise)
+    allowed = exact + 0.05  # four standard errors of the mean of 4,096 log-ratios
+    assert bound <= allowed, f"{name} claims {bound} nats where there are {exact}"
+
+
+def check_objective(name: str) -> None:
+    """Each row has one finite loss of its own; reconstruction always counts."""
+    objective = cast(Callable[[], Objective], objectives.get(name))()
+    reconstruction = torch.empty(ROWS).normal_(generator=stream(0, "check/reconstruction"))
+    reconstruction.requires_grad_()
+    kl = torch.empty(ROWS, 3).exponential_(generator=stream(0, "check/kl"))
+    loss = objective(reconstruction, kl, Progress(step=0, epoch=0.0))
+    assert loss.shape == (ROWS,), f"{name}'s loss has shape {tuple(loss.shape)}, not one per row"
+    assert loss.isfinite().all(), f"{name}'s loss is not finite"
+    (gradient,) = torch.autograd.grad(loss.sum(), reconstruction)
+    assert (gradient != 0).all(), f"{name} does not learn to reconstruct"
+
+
+def _parts(splits: Splits) -> tuple[Tensor, Tensor, Tensor]:
+    return splits.train, splits.validation, splits.test
+
+
+def _require_gradients(module: nn.Module, name: str) -> None:
+    for parameter, weight in module.named_parameters():
+        assert weight.grad is not None, f"{name}: no gradient reaches {parameter}"
+        assert weight.grad.isfinite().all(), f"{name}: the gradient of {parameter} is not finite"
+
+
+def _learns(module: nn.Module) -> bool:
+    return all(
+        weight.grad is not None and bool((weight.grad != 0).any())
+        for weight in module.parameters()
+    )
