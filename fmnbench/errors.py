@@ -12,6 +12,10 @@ class UsageError(FmnbenchError):
     """What was asked for does not exist or is not allowed."""
 
 
+class ComponentError(FmnbenchError):
+    """A component's own file does not work; what does not need it goes on."""
+
+
 class RecordError(FmnbenchError):
     """A stored record cannot be trusted: truncated, altered or of an unknown schema."""
 

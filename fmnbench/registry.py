@@ -4,45 +4,23 @@ A component is one file with `@critics.register("margin")`. Files of this packag
 their source text, so that `fmnbench list` and tab completion never wait for torch.
 """
 
-import ast
 import dataclasses
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast, get_type_hints
+from typing import TypeVar
 
-from fmnbench.errors import UsageError, unknown
+from fmnbench import settings
+from fmnbench.declarations import BUILT_IN as BUILT_IN
+from fmnbench.declarations import Entry, declarations, first_line
+from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.spec import Setting, Settings
 
 Component = TypeVar("Component", bound=Callable[..., object])
-BUILT_IN = "built-in"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One registered component, as far as it is known without importing it.
-
-    `attributes` are the literal keywords of its decorator (source, unit, better, version...).
-    `broken` says why it cannot be used, if it cannot.
-    """
-
-    name: str
-    summary: str
-    attributes: Mapping[str, Setting] = dataclasses.field(default_factory=dict)
-    module: str
-    path: Path | None = None
-    origin: str = BUILT_IN
-    broken: str | None = None
-
-    @property
-    def source(self) -> str:
-        """Where the method was published, as its author wrote it."""
-        return str(self.attributes.get("source", ""))
 
 
 class Registry:
@@ -69,16 +47,12 @@ class Registry:
 
         def add(component: Component) -> Component:
             module = component.__module__
-            holder = self._objects.get(name)
-            if holder is not None and holder.__module__ != module:
-                raise UsageError(
-                    f"Two {self.label} are named '{name}': {holder.__module__} and {module}."
-                )
+            self._require_free(name, module)
             self._objects[name] = component
             if name not in self._entries:
                 self._entries[name] = Entry(
                     name=name,
-                    summary=_first_line(component.__doc__),
+                    summary=first_line(component.__doc__),
                     attributes=attributes,
                     module=module,
                     path=_source_path(module),
@@ -105,12 +79,12 @@ class Registry:
         return self._entries[name]
 
     def get(self, name: str) -> Callable[..., object]:
-        """Returns the component itself, importing its file; a broken one is a UsageError."""
+        """Returns the component itself, importing its file; a broken one is a ComponentError."""
         entry = self.entry(name)
         if entry.broken is None and name not in self._objects:
             entry = self._import(entry)
         if entry.broken is not None:
-            raise UsageError(f"The {self.kind} '{name}' is broken: {entry.broken}")
+            raise ComponentError(f"The {self.kind} '{name}' is broken: {entry.broken}")
         return self._objects[name]
 
     def version(self, name: str) -> str:
@@ -126,33 +100,36 @@ class Registry:
 
     def settings(self, name: str) -> dict[str, Setting]:
         """Returns the component's settings with their defaults: its keyword-only arguments."""
-        return {
-            parameter.name: cast(Setting, parameter.default)
-            for parameter in inspect.signature(self.get(name)).parameters.values()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+        return settings.defaults(self.get(name), f"{self.kind} '{name}'")
 
     def fill(self, name: str, given: Settings) -> dict[str, Setting]:
         """Returns all settings of a component, those given in place of their defaults.
 
         An unknown setting or a value of the wrong type is a UsageError.
         """
-        settings = self.settings(name)
-        hints = _hints(self.get(name))
-        for key, value in given.items():
-            if key not in settings:
-                raise unknown(f"setting of {self.kind} '{name}'", key, settings)
-            settings[key] = _coerced(value, hints[key], f"{key} of {self.kind} '{name}'")
-        return settings
+        return settings.filled(self.get(name), given, f"{self.kind} '{name}'")
 
     def load_file(self, path: Path) -> int:
-        """Imports the components of this kind that a file declares; returns how many."""
-        found = self._read(path, f"fmnbench_plugin_{path.stem}", f"plug-in {path.name}")
+        """Imports the components of this kind that a file declares; returns how many.
+
+        A file that does not run, or takes a name that is taken, is a UsageError.
+        """
+        self._scan()
+        place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+        module = f"fmnbench_plugin_{path.stem}_{place}"
+        found = declarations(path, self.label, module, f"plug-in {path.name}")
         for entry in found:
-            if entry.name in self._entries and self._entries[entry.name].path != entry.path:
-                raise UsageError(f"{path}: a {self.kind} named '{entry.name}' exists already.")
+            holder = self._entries.get(entry.name, entry)
+            if holder.path != entry.path:
+                raise UsageError(
+                    f"The plug-in {path} names a {self.kind} '{entry.name}', as {holder.origin} "
+                    "does; choose another name."
+                )
             self._entries[entry.name] = entry
-            self._import(entry)
+            broken = entry.broken or self._import(entry).broken
+            if broken is not None:
+                del self._entries[entry.name]
+                raise UsageError(f"The plug-in {path} does not run: {broken}")
         return len(found)
 
     def _scan(self) -> None:
@@ -161,85 +138,36 @@ class Registry:
         self._scanned = True
         folder = Path(__file__).parent / self.label
         for path in sorted(folder.glob("*.py")):
-            for entry in self._read(path, f"fmnbench.{self.label}.{path.stem}", BUILT_IN):
+            module = f"fmnbench.{self.label}.{path.stem}"
+            for entry in declarations(path, self.label, module, BUILT_IN):
+                self._require_free(entry.name, module)
                 self._entries[entry.name] = entry
         for point in importlib.metadata.entry_points(group=f"fmnbench.{self.label}"):
             self._add_entry_point(point)
 
+    def _require_free(self, name: str, module: str) -> None:
+        holders = {self._objects[name].__module__} if name in self._objects else set()
+        if name in self._entries:
+            holders.add(self._entries[name].module)
+        for holder in holders - {module}:
+            raise UsageError(f"Two {self.label} are named '{name}': {holder} and {module}.")
+
     def _add_entry_point(self, point: importlib.metadata.EntryPoint) -> None:
         """Imports an installed plug-in; one that fails is kept, marked as broken."""
         origin = f"entry point of {point.dist.name if point.dist else point.module}"
-        if point.name in self._entries and self._entries[point.name].origin == BUILT_IN:
-            broken = f"{origin}: the name '{point.name}' is taken by a built-in {self.kind}"
-            name = f"{point.name} ({point.module})"
+        holder = self._entries.get(point.name)
+        try:
+            if holder is not None:
+                self._require_free(point.name, point.module)
+            self.register(point.name)(point.load())
+        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a plug-in may raise anything
+            name = point.name if holder is None else f"{point.name} ({point.module})"
+            broken = f"{type(error).__name__}: {error}"
             self._entries[name] = Entry(
-                name=name, summary="", module=point.module, origin=origin, broken=broken
+                name=name, module=point.module, origin=origin, broken=broken
             )
             return
-        try:
-            component = point.load()
-        except Exception as error:  # noqa: BLE001, RUF100 - a plug-in may raise anything at import
-            self._entries[point.name] = Entry(
-                name=point.name,
-                summary="",
-                module=point.module,
-                origin=origin,
-                broken=f"{type(error).__name__}: {error}",
-            )
-            return
-        self.register(point.name)(component)
         self._entries[point.name] = dataclasses.replace(self._entries[point.name], origin=origin)
-
-    def _read(self, path: Path, module: str, origin: str) -> list[Entry]:
-        """Returns the entries that a file's decorators declare, without running it."""
-        try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError) as error:
-            return [
-                Entry(
-                    name=path.stem,
-                    summary="",
-                    module=module,
-                    path=path,
-                    origin=origin,
-                    broken=f"{type(error).__name__}: {error}",
-                )
-            ]
-        entries = []
-        for node in tree.body:
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
-                continue
-            for call in node.decorator_list:
-                if not self._is_registration(call):
-                    continue
-                assert isinstance(call, ast.Call)
-                attributes = {
-                    keyword.arg: ast.literal_eval(keyword.value)
-                    for keyword in call.keywords
-                    if keyword.arg is not None
-                }
-                entries.append(
-                    Entry(
-                        name=ast.literal_eval(call.args[0]),
-                        summary=_first_line(ast.get_docstring(node)),
-                        attributes=attributes,
-                        module=module,
-                        path=path,
-                        origin=origin,
-                    )
-                )
-        return entries
-
-    def _is_registration(self, call: ast.expr) -> bool:
-        return (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr == "register"
-            and isinstance(call.func.value, ast.Name)
-            and call.func.value.id == self.label
-            and len(call.args) == 1
-            and isinstance(call.args[0], ast.Constant)
-        )
 
     def _import(self, entry: Entry) -> Entry:
         """Imports an entry's file; returns the entry, marked as broken if that failed."""
@@ -249,7 +177,7 @@ class Registry:
             elif entry.module not in sys.modules:
                 assert entry.path is not None
                 _import_file(entry.module, entry.path)
-        except Exception as error:  # noqa: BLE001, RUF100 - a component's file may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a file may raise anything
             entry = dataclasses.replace(entry, broken=f"{type(error).__name__}: {error}")
             self._entries[entry.name] = entry
         return entry
@@ -268,29 +196,9 @@ def _import_file(name: str, path: Path) -> None:
         raise
 
 
-def _first_line(docstring: str | None) -> str:
-    return (docstring or "").strip().split("\n")[0]
-
-
 def _source_path(module: str) -> Path | None:
     file = getattr(sys.modules.get(module), "__file__", None)
     return Path(file) if file else None
-
-
-def _hints(component: Callable[..., object]) -> dict[str, object]:
-    function = component.__init__ if inspect.isclass(component) else component
-    return get_type_hints(function)
-
-
-def _coerced(value: object, hint: object, what: str) -> Setting:
-    """Returns a value as its annotation wants it: 20 becomes 20.0 where a float is meant."""
-    import pydantic
-
-    try:
-        return cast(Setting, pydantic.TypeAdapter(hint).validate_python(value))
-    except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise UsageError(f"{what} is {value!r}: {reason}.") from None
 
 
 datasets = Registry("datasets", "dataset")
@@ -298,9 +206,7 @@ architectures = Registry("architectures", "architecture")
 critics = Registry("critics", "critic")
 objectives = Registry("objectives", "objective")
 metrics = Registry("metrics", "metric")
-REGISTRIES = {
-    registry.label: registry for registry in (datasets, architectures, critics, objectives, metrics)
-}
+REGISTRIES = {each.label: each for each in (datasets, architectures, critics, objectives, metrics)}
 
 
 def load_plugin(path: Path) -> None:

@@ -1,0 +1,75 @@
+"""The settings of a component: its keyword-only arguments, with their types and defaults."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, cast, get_type_hints
+
+import pydantic
+
+from fmnbench.errors import ComponentError, UsageError, unknown
+from fmnbench.spec import Setting, Settings
+
+Component = Callable[..., object]
+PLAIN = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+
+
+def defaults(component: Component, what: str) -> dict[str, Setting]:
+    """Returns the settings of a component with their defaults.
+
+    Raises ComponentError for one without a default, or with one that no record can hold.
+    """
+    hints = _hints(component)
+    found: dict[str, Setting] = {}
+    for name, parameter in inspect.signature(component).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        if parameter.default is inspect.Parameter.empty:
+            raise ComponentError(f"{what} has a setting without a default: '{name}'.")
+        hint = hints.get(name, type(parameter.default))
+        try:
+            plain = _coerced(Setting, parameter.default)
+            found[name] = cast(Setting, _coerced(hint, plain))
+        except (pydantic.ValidationError, pydantic.PydanticSchemaGenerationError):
+            raise ComponentError(
+                f"{what} has a default that is no plain value of its type: "
+                f"{name}={parameter.default!r}."
+            ) from None
+    return found
+
+
+def filled(component: Component, given: Settings, what: str) -> dict[str, Setting]:
+    """Returns all settings of a component, those given in place of their defaults.
+
+    Raises UsageError for an unknown setting or a value of the wrong type.
+    """
+    settings = defaults(component, what)
+    hints = _hints(component)
+    for key, value in given.items():
+        if key not in settings:
+            raise unknown(f"setting of {what}", key, settings)
+        try:
+            taken = _coerced(hints.get(key, type(settings[key])), value)
+        except pydantic.ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise UsageError(f"{key} of {what} is {value!r}: {reason}.") from None
+        settings[key] = cast(Setting, taken)
+    return settings
+
+
+def _hints(component: Component) -> dict[str, Any]:
+    """Returns the annotations; none where some are names that only a type checker imports."""
+    try:
+        return get_type_hints(component.__init__ if inspect.isclass(component) else component)
+    except NameError:
+        return {}
+
+
+def _coerced(hint: Any, value: object) -> object:  # noqa: ANN401 - any annotation
+    """Returns a value as its annotation wants it: 20 becomes 20.0 where a float is meant."""
+    return _adapter(hint).validate_python(tuple(value) if isinstance(value, list) else value)
+
+
+@functools.cache
+def _adapter(hint: Any) -> pydantic.TypeAdapter[object]:  # noqa: ANN401 - any annotation
+    return pydantic.TypeAdapter(hint, config=PLAIN)
