@@ -1,15 +1,16 @@
 """Suites: TOML files that list tracks and the methods compared on each."""
 
 import dataclasses
+import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
 from fmnbench.errors import UsageError, unknown
-from fmnbench.registry import critics, objectives
+from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.shipped import benchmark_files
 from fmnbench.spec import Settings, Task, Track
 
@@ -44,7 +45,8 @@ class Comparison:
         both chosen are all combined. Without a critic λ has no effect, so there it is 0.
         """
         critic_names = chosen_critics or self.critic_names()
-        objective_names = chosen_objectives or self.objectives
+        own = self.objectives[:1] if chosen_critics else self.objectives
+        objective_names = chosen_objectives or own
         for place, objective in enumerate(objective_names):
             is_alone = place > 0 and not chosen_critics
             for critic in [NO_CRITIC] if is_alone else critic_names:
@@ -113,10 +115,14 @@ def _parse(name: str, file: str, content: bytes) -> Suite:
         table = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML: {error}") from None
-    _require_keys(table, {"title", "citation", "tracks"}, f"key of {file}")
-    for key in ("title", "citation", "tracks"):
-        if key not in table:
+    wanted = {"title": str, "citation": str, "tracks": list}
+    _require_keys(table, wanted.keys(), file)
+    for key, kind in wanted.items():
+        if not table.get(key):
             raise UsageError(f"{file} has no '{key}'.")
+        if not isinstance(table[key], kind):
+            shape = "a list of tables, [[tracks]]" if kind is list else "a text"
+            raise UsageError(f"{file}: {key} must be {shape}.")
     comparisons = tuple(_comparison(entry, file) for entry in table["tracks"])
     names = [comparison.track.name for comparison in comparisons]
     if len(set(names)) < len(names):
@@ -126,35 +132,80 @@ def _parse(name: str, file: str, content: bytes) -> Suite:
     )
 
 
-def _comparison(entry: Mapping[str, object], file: str) -> Comparison:
+def _comparison(entry: object, file: str) -> Comparison:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{file}: tracks must be a list of tables, [[tracks]].")
     where = f"track '{entry.get('name', '?')}' of {file}"
-    _require_keys(entry, TRACK_FIELDS | COMPARISON_FIELDS | {"lambda"}, f"key in {where}")
-    for label, registry in (("critic_settings", critics), ("objective_settings", objectives)):
-        settings = entry.get(label, {})
-        if isinstance(settings, dict):
-            for name in settings:
-                registry.entry(name)
-    weights = entry.get("lambda", ())
+    _require_keys(entry, TRACK_FIELDS | COMPARISON_FIELDS | {"lambda"}, where)
+    _require_finite(entry, where)
+    weights = entry.get("lambda", [])
     fields = {
         "track": {key: value for key, value in entry.items() if key in TRACK_FIELDS},
-        "lambdas": weights if isinstance(weights, list | tuple) else (weights,),
+        "lambdas": weights if isinstance(weights, list) else [weights],
     } | {key: value for key, value in entry.items() if key in COMPARISON_FIELDS}
     try:
         comparison = pydantic.TypeAdapter(Comparison).validate_python(fields)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part != "track")
-        raise UsageError(f"{where}: {key or 'value'}: {first['msg']}.") from None
-    for critic in () if comparison.critics == "all" else comparison.critics:
-        critics.entry(critic)
-    for objective in comparison.objectives:
-        objectives.entry(objective)
+        raise UsageError(f"{where}: {_complaint(error)}") from None
+    try:
+        _require_sense(comparison)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
     return comparison
 
 
-def _require_keys(
-    table: Mapping[str, object], allowed: frozenset[str] | set[str], what: str
-) -> None:
+def _complaint(error: pydantic.ValidationError) -> str:
+    """Returns the first thing that is wrong, with its key and what was given."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part != "track"]
+    reason = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in ("missing", "value_error") else f", not {first['input']!r}"
+    if first["type"] == "missing":
+        reason = "it is missing"
+    elif place[:1] == ["critics"]:
+        place, reason = ["critics"], 'it must be "all" or a list of names'
+    elif place[:1] == ["lambdas"]:
+        place, reason = ["lambda"], "it must be a number or a list of numbers"
+    elif "settings" in "".join(place[:1]) and len(place) > 1:
+        reason = "it must be a number, a text, true, false or a list of one kind of these"
+        place = place[: 3 if place[0] in COMPARISON_FIELDS else 2]
+    return f"{': '.join(['.'.join(place)] * bool(place) + [reason])}{given}."
+
+
+def _require_sense(comparison: Comparison) -> None:
+    """Raises UsageError for a name that is unknown, a missing or a negative λ, an empty list."""
+    track = comparison.track
+    named_critics = () if comparison.critics == "all" else comparison.critics
+    for registry, names in (
+        (datasets, (track.dataset,)),
+        (architectures, (track.architecture,)),
+        (critics, (*named_critics, *comparison.critic_settings)),
+        (objectives, (*comparison.objectives, *comparison.objective_settings)),
+    ):
+        for name in names:
+            registry.entry(name)
+    if not comparison.critics or not comparison.objectives:
+        raise UsageError("critics and objectives must name at least one each.")
+    if not comparison.lambdas and comparison.critics != (NO_CRITIC,):
+        raise UsageError("it has critics but no 'lambda', their weight.")
+    for weight in comparison.lambdas:
+        if weight < 0:
+            raise UsageError(f"lambda is {weight:g}; it must be 0 or above.")
+
+
+def _require_keys(table: Mapping[str, object], allowed: Collection[str], where: str) -> None:
     for key in table:
         if key not in allowed:
-            raise unknown(what, key, allowed)
+            raise UsageError(f"{where}: {unknown('key', key, allowed)}")
+
+
+def _require_finite(value: object, where: str) -> None:
+    """Raises UsageError for TOML's nan and inf, which no key could hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where} is {value}; numbers must be finite.")
+    if isinstance(value, dict):
+        for key, child in value.items():
+            _require_finite(child, f"{where}: {key}")
+    elif isinstance(value, list):
+        for child in value:
+            _require_finite(child, where)
