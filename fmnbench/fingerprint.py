@@ -5,11 +5,11 @@ import functools
 import hashlib
 import json
 from importlib import resources
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from fmnbench.errors import FmnbenchError
+from fmnbench.errors import FmnbenchError, UsageError
 from fmnbench.registry import datasets
 from fmnbench.spec import Settings, canonical_json
 
@@ -17,12 +17,24 @@ SPLITS = ("train", "validation", "test")
 TOLERANCE = 1e-9  # relative; another BLAS may move the last bits of generated data
 
 
+@runtime_checkable
 class Arrays(Protocol):
-    """Three splits that NumPy can read."""
+    """Three splits, each of which NumPy can read as an array."""
 
-    train: np.typing.ArrayLike
-    validation: np.typing.ArrayLike
-    test: np.typing.ArrayLike
+    @property
+    def train(self) -> object:
+        """Rows to train on."""
+        ...
+
+    @property
+    def validation(self) -> object:
+        """Rows to choose by."""
+        ...
+
+    @property
+    def test(self) -> object:
+        """Rows to report on."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +52,7 @@ def sha256(splits: Arrays) -> str:
     """Returns the SHA-256 over the bytes of train, validation and test, in this order."""
     total = hashlib.sha256()
     for name in SPLITS:
-        total.update(np.ascontiguousarray(getattr(splits, name)))
+        total.update(np.ascontiguousarray(getattr(splits, name)).data)
     return total.hexdigest()
 
 
@@ -99,10 +111,20 @@ def _declared_for(name: str, settings: Settings) -> Statistics | None:
 
 @functools.cache
 def _measured(name: str, settings: str) -> str:
-    dataset = datasets.get(name)(**datasets.fill(name, json.loads(settings)))
-    return sha256(cast("Loadable", dataset).load())
+    """Returns the SHA-256 of a dataset that must be loaded for it; UsageError if it cannot be."""
+    given = json.loads(settings)
+    component = datasets.get(name)
+    try:
+        return sha256(cast("Loadable", component(**datasets.fill(name, given))).load())
+    except FmnbenchError:
+        raise
+    except Exception as error:  # a dataset's file may raise anything
+        raise UsageError(
+            f"Dataset '{name}' does not load with {settings}: {type(error).__name__}: {error}"
+        ) from error
 
 
+@runtime_checkable
 class Loadable(Protocol):
     """A dataset, as far as its identity is concerned."""
 

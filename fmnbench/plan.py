@@ -3,15 +3,16 @@
 import dataclasses
 import functools
 import json
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 
 import pydantic
 
-from fmnbench.errors import FmnbenchError, UsageError, unknown
+from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.fingerprint import fingerprint
-from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, objectives
-from fmnbench.spec import RunSpec, Setting, Settings, Task, Track, canonical_json
+from fmnbench.registry import REGISTRIES, architectures, critics, datasets, objectives
+from fmnbench.spec import RunSpec, Setting, Task, Track, canonical_json
 from fmnbench.suite import TRACK_FIELDS, Comparison, all_suites, load_suite
 
 NOT_RECIPE = {"name", "dataset", "dataset_settings", "architecture", "architecture_settings"}
@@ -56,7 +57,8 @@ def tasks(selection: Selection) -> list[Task]:
     suites = [load_suite(name) for name in selection.suites] or all_suites()
     comparisons = [c for suite in suites for c in suite.comparisons if _fits(c, selection)]
     if not comparisons:
-        known = {f"{c.track.dataset} + {c.track.architecture}" for s in suites for c in s.comparisons}
+        tracks = [comparison.track for suite in suites for comparison in suite.comparisons]
+        known = {f"{track.dataset} + {track.architecture}" for track in tracks}
         raise UsageError(
             f"No track of {', '.join(suite.name for suite in suites)} has "
             f"{', '.join([*selection.datasets, *selection.architectures])}. "
@@ -73,14 +75,21 @@ def tasks(selection: Selection) -> list[Task]:
 
 
 def plan(rows: Sequence[Task], seeds: Sequence[int]) -> Plan:
-    """Returns the runs of rows with seeds, row by row; a broken component costs its rows only."""
+    """Returns the runs of rows with seeds, row by row; a broken component costs its rows only.
+
+    Raises UsageError for a setting that does not fit its component, or where no row is left.
+    """
     specs: list[RunSpec] = []
     problems: dict[str, None] = {}
     for row in rows:
         try:
-            specs += [resolve(row, seed) for seed in seeds]
-        except FmnbenchError as error:
+            first = resolve(row, seeds[0])
+        except ComponentError as error:
             problems[str(error)] = None
+        except UsageError as error:
+            raise UsageError(f"Track '{row.track.name}': {error}") from None
+        else:
+            specs += [dataclasses.replace(first, seed=seed) for seed in seeds]
     if not specs:
         raise UsageError(" ".join(problems))
     return Plan(specs=tuple(specs), problems=tuple(problems))
@@ -146,19 +155,22 @@ def _require_one_meaning(rows: Sequence[Task]) -> None:
 
 
 def _with_overrides(rows: Sequence[Task], selection: Selection) -> list[Task]:
-    """Returns the rows with --set, --epochs and --precision applied.
+    """Returns the rows with --set, --epochs and --precision applied, in the order of their keys.
 
     A critic's or objective's setting applies to the rows that have it; a change of the track
     is a different table, so the track's name says it.
     """
-    overrides = [_assignment(text) for text in selection.settings]
+    overrides = dict(_assignment(text) for text in selection.settings)
     recipe = {"epochs": selection.epochs, "precision": selection.precision}
-    overrides += [(key, value) for key, value in recipe.items() if value is not None]
-    for key, value in overrides:
-        changed = [_override(row, key, value) for row in rows]
-        if all(after is before for after, before in zip(changed, rows, strict=True)):
+    overrides |= {key: value for key, value in recipe.items() if value is not None}
+    for key, value in sorted(overrides.items()):
+        names = [_named(row, key) for row in rows]
+        if not any(names):
             raise unknown("setting", key, {name for row in rows for name in _settable(row)})
-        rows = changed
+        rows = [
+            _changed(row, name, value) if name else row
+            for row, name in zip(rows, names, strict=True)
+        ]
     return list(rows)
 
 
@@ -166,7 +178,11 @@ def _assignment(text: str) -> tuple[str, Setting]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set takes key=value, not '{text}'.")
-    return key.strip(), _value(value.strip())
+    parsed = _value(value.strip())
+    for number in parsed if isinstance(parsed, tuple) else (parsed,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise UsageError(f"--set {key.strip()} is '{value.strip()}'; it must be finite.")
+    return key.strip(), parsed
 
 
 def _value(text: str) -> Setting:
@@ -178,47 +194,53 @@ def _value(text: str) -> Setting:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _settable(row: Task) -> Mapping[str, Registry | None]:
-    """Returns what --set can name for a row: recipe fields bare, settings as kind.setting."""
-    names: dict[str, Registry | None] = dict.fromkeys(RECIPE)
-    for registry, component in (
-        (datasets, row.track.dataset),
-        (architectures, row.track.architecture),
-        (critics, row.critic),
-        (objectives, row.objective),
+def _settable(row: Task) -> Mapping[str, Setting]:
+    """Returns what --set can name for a row, and its value: recipe fields, kind.setting."""
+    track = row.track
+    values: dict[str, Setting] = {name: getattr(track, name) for name in RECIPE}
+    for registry, component, given in (
+        (datasets, track.dataset, track.dataset_settings),
+        (architectures, track.architecture, track.architecture_settings),
+        (critics, row.critic, row.critic_settings),
+        (objectives, row.objective, row.objective_settings),
     ):
-        names |= {f"{registry.kind}.{key}": registry for key in registry.settings(component)}
-    return names
+        try:
+            settings = registry.fill(component, given)
+        except ComponentError:
+            continue  # the plan says so, and leaves its rows out
+        values |= {f"{registry.kind}.{key}": value for key, value in settings.items()}
+    return values
 
 
-def _override(row: Task, key: str, value: Setting) -> Task:
-    """Returns the row with one setting changed, or the row itself where it has no such setting."""
-    names = _settable(row)
-    matches = [name for name in names if key in (name, name.partition(".")[2])]
-    if not matches:
-        return row
+def _named(row: Task, key: str) -> str | None:
+    """Returns the full name of the setting of a row that a key means, or None."""
+    matches = [name for name in _settable(row) if key in (name, name.partition(".")[2])]
     if len(matches) > 1:
         raise UsageError(f"--set {key} is ambiguous: {', '.join(sorted(matches))}.")
-    name = matches[0]
-    registry, setting = names[name], name.partition(".")[2] or name
-    if registry in (critics, objectives):
-        field = f"{name.partition('.')[0]}_settings"
-        return dataclasses.replace(row, **{field: {**getattr(row, field), setting: value}})
-    return dataclasses.replace(row, track=_changed(row.track, registry, setting, value))
+    return matches[0] if matches else None
 
 
-def _changed(track: Track, registry: Registry | None, setting: str, value: Setting) -> Track:
-    """Returns the track with one setting changed and said in its name."""
+def _changed(row: Task, name: str, value: Setting) -> Task:
+    """Returns the row with one setting changed; the track's name says a change of the track."""
+    kind, _, setting = name.rpartition(".")
+    if kind == "critic":
+        settings = {**row.critic_settings, setting: value}
+        return dataclasses.replace(row, critic_settings=settings)
+    if kind == "objective":
+        settings = {**row.objective_settings, setting: value}
+        return dataclasses.replace(row, objective_settings=settings)
+    if value == _settable(row)[name]:
+        return row
+    track = row.track
     shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    name = f"{track.name}+{setting}={shown}"
-    fields: dict[str, object] = dataclasses.asdict(track) | {"name": name}
-    if registry is None:
-        fields[setting] = value
-    else:
-        settings: Settings = getattr(track, f"{registry.kind}_settings")
-        fields[f"{registry.kind}_settings"] = {**settings, setting: value}
+    fields: dict[str, object] = dataclasses.asdict(track)
+    fields["name"] = f"{track.name}+{setting}={shown}"
+    holder = fields[f"{kind}_settings"] if kind else fields
+    assert isinstance(holder, dict)
+    holder[setting] = value
     try:
-        return pydantic.TypeAdapter(Track).validate_python(fields)
+        changed = pydantic.TypeAdapter(Track).validate_python(fields)
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UsageError(f"{setting} is '{shown}': {reason}.") from None
+    return dataclasses.replace(row, track=changed)
