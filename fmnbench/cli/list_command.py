@@ -1,30 +1,42 @@
 """`fmnbench list`: what is registered, read without importing torch."""
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
+from fmnbench.cli.text import print_definitions, print_table
 from fmnbench.errors import unknown
-from fmnbench.registry import REGISTRIES, Entry
-from fmnbench.suite import all_suites
+
+if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
+    from fmnbench.declarations import Entry
 
 Row = dict[str, object]
-WHAT = (*REGISTRIES, "suites", "tasks")
+COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
+WHAT = (*COMPONENTS, "suites", "tasks")
 
 
 def list_command(
     what: Annotated[
-        str | None, typer.Argument(help=f"One of: {', '.join(WHAT)}. All but tasks, if left out.")
+        str | None,
+        typer.Argument(
+            metavar="WHAT", help=f"One of: {', '.join(WHAT)}. All but tasks, if left out."
+        ),
     ] = None,
     as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> None:
     """List what is registered, with its source.
 
-    Examples: fmnbench list critics · fmnbench list tasks · fmnbench list metrics --json
-    """
+    \b
+    Examples:
+      fmnbench list critics
+      fmnbench list tasks
+      fmnbench list critics --plugin my_critic.py
+      fmnbench list metrics --json
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
     if what is not None and what not in WHAT:
         raise unknown("kind to list", what, WHAT)
     load_plugins(plugin)
@@ -32,18 +44,27 @@ def list_command(
     tables = {name: rows(name) for name in chosen}
     if as_json:
         typer.echo(json.dumps(tables[what] if what else tables, indent=2, ensure_ascii=False))
-    else:
-        _print(tables)
+        return
+    for number, (title, lines) in enumerate(tables.items()):
+        if number:
+            typer.echo()
+        if title == "tasks":
+            print_table(lines)
+        else:
+            print_definitions(title, {str(line["name"]): _paragraphs(line) for line in lines})
 
 
 def rows(what: str) -> list[Row]:
     """Returns the lines of one table."""
+    from fmnbench.registry import REGISTRIES
+    from fmnbench.suite import all_suites
+
     if what == "suites":
         return [
             {
                 "name": suite.name,
                 "summary": suite.title,
-                "tracks": ", ".join(comparison.track.name for comparison in suite.comparisons),
+                "tracks": [comparison.track.name for comparison in suite.comparisons],
                 "source": suite.citation,
             }
             for suite in all_suites()
@@ -66,23 +87,27 @@ def rows(what: str) -> list[Row]:
     return [_row(entry) for entry in REGISTRIES[what].entries()]
 
 
-def _row(entry: Entry) -> Row:
-    row: Row = {"name": entry.name}
-    row |= {key: entry.attributes[key] for key in ("unit", "better") if key in entry.attributes}
-    summary = f"BROKEN: {entry.broken}" if entry.broken else entry.summary
-    return row | {"summary": summary, "source": entry.source, "origin": entry.origin}
+def _row(entry: "Entry") -> Row:
+    attributes = entry.attributes
+    return {
+        "name": entry.name,
+        **{key: attributes[key] for key in ("unit", "better") if key in attributes},
+        "summary": entry.summary,
+        "source": entry.source,
+        "origin": entry.origin,
+        "broken": entry.broken,
+    }
 
 
-def _print(tables: dict[str, list[Row]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    for title, lines in tables.items():
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for column in lines[0] if lines else ("none registered",):
-            table.add_column(column, overflow="fold", no_wrap=column == "name")
-        for line in lines:
-            table.add_row(*(Text("" if cell is None else str(cell)) for cell in line.values()))
-        console.print(table)
+def _paragraphs(line: Mapping[str, object]) -> list[str]:
+    """Returns what stands beside a name: a sentence, then unit, source and origin."""
+    tracks = line.get("tracks")
+    parts = [
+        f"tracks {', '.join(tracks)}" if isinstance(tracks, list) else "",
+        str(line.get("unit", "")),
+        f"{line['better']} is better" if line.get("better") else "",
+        str(line["source"]),
+        "" if line.get("origin", "built-in") == "built-in" else str(line["origin"]),
+    ]
+    broken = f"BROKEN: {line['broken']}" if line.get("broken") else ""
+    return [broken, str(line["summary"]), " · ".join(part for part in parts if part)]

@@ -5,22 +5,23 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 import fmnbench
 from fmnbench.cli.list_command import list_command
 from fmnbench.cli.report_command import report_command
 from fmnbench.cli.results_command import results_app
 from fmnbench.cli.run_command import run_command
-from fmnbench.errors import FmnbenchError
-
-SOME_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes
+from fmnbench.cli.usage import SOME_FAILED, WRONG_USAGE, Verbs, complaint
+from fmnbench.errors import FmnbenchError, UsageError
 
 app = typer.Typer(
     name="fmnbench",
-    help="Benchmark suite and leaderboard for posterior collapse in variational autoencoders.",
-    no_args_is_help=True,
+    cls=Verbs,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # plain help: more room at 80 columns, and a quicker start
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command("list")(list_command)
 app.command("run")(run_command)
@@ -30,12 +31,26 @@ app.add_typer(results_app, name="results")
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
-    """Benchmark suite and leaderboard for posterior collapse in variational autoencoders."""
+    """Benchmark suite and leaderboard for posterior collapse in variational autoencoders.
+
+    \b
+    Examples:
+      fmnbench list tasks
+      fmnbench run --suite quick --seeds 3
+      fmnbench report --suite quick
+
+    Exit codes: 0 all well; 1 some run failed or a check did not hold; 2 wrong usage;
+    130 interrupted, with all finished work kept.
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
     if version:
         typer.echo(f"fmnbench {fmnbench.__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,15 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="fmnbench", standalone_mode=False)
+    except UsageError as error:
+        return _fail(str(error), WRONG_USAGE)
     except FmnbenchError as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return _fail(str(error), SOME_FAILED)
+    except TyperException as error:
+        return _fail(complaint(error), error.exit_code)
     return code if isinstance(code, int) else 0
 
 
-def _fail(message: str) -> int:
-    line = " ".join(message.split())
-    typer.echo(f"error: {line}", err=True)
-    return WRONG_USAGE
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return code

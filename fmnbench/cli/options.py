@@ -1,6 +1,7 @@
 """Options that several verbs share, and the parsers of their values."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +9,10 @@ from typing import Annotated
 import typer
 
 from fmnbench.errors import UsageError, unknown
-from fmnbench.registry import load_plugin
 
 DEFAULT_STORE = Path("leaderboards/results")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+MOST_SEEDS = 10_000  # what is more than that was a slip of the finger
 
 
 def positive_integer(option: str) -> Callable[[str], int]:
@@ -64,7 +66,19 @@ def seeds(text: str) -> tuple[int, ...]:
         return tuple(numbers)
     if numbers == [0]:
         raise UsageError("--seeds is '0'; it must be at least 1 (for seed 0 alone, say '0,').")
+    if numbers[0] > MOST_SEEDS:
+        raise UsageError(f"--seeds is '{text}'; at most {MOST_SEEDS} seeds can be asked for.")
     return tuple(range(numbers[0]))
+
+
+def device(text: str) -> str:
+    """Returns a device's name, such as cpu, cuda or cuda:1; whether it is there is seen later."""
+    kind, colon, number = text.partition(":")
+    if kind not in DEVICES:
+        raise unknown("--device value", text, DEVICES)
+    if colon and not number.isdecimal():
+        raise UsageError(f"--device is '{text}'; what follows the colon must be a number.")
+    return text
 
 
 def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
@@ -80,9 +94,28 @@ def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
 
 def load_plugins(paths: list[Path] | None) -> tuple[Path, ...]:
     """Registers the components of plug-in files; returns their full paths."""
-    for path in paths or []:
-        load_plugin(path)
+    if paths:
+        from fmnbench.registry import load_plugin
+
+        for path in paths:
+            load_plugin(path)
     return tuple(path.resolve() for path in paths or [])
+
+
+def require_folder(store: Path, *, exists: bool = False, writable: bool = False) -> None:
+    """Raises UsageError for a store that is a file, cannot be read, or must but does not exist."""
+    if not store.exists():
+        if exists:
+            raise UsageError(
+                f"There is no store at '{store}'; `fmnbench run` makes one, or use --store."
+            )
+        return
+    if not store.is_dir():
+        raise UsageError(f"--store is '{store}', a file; it must be a folder.")
+    if not os.access(store, os.R_OK | os.X_OK):
+        raise UsageError(f"The store '{store}' cannot be read: its permissions forbid it.")
+    if writable and not os.access(store, os.W_OK):
+        raise UsageError(f"The store '{store}' cannot be written: its permissions forbid it.")
 
 
 StoreOption = Annotated[

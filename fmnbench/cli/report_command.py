@@ -3,21 +3,28 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from fmnbench.board import Board, Protocol, boards
-from fmnbench.cli.options import DEFAULT_STORE, StoreOption, SuiteOption, choice
+from fmnbench.cli.options import (
+    DEFAULT_STORE,
+    StoreOption,
+    SuiteOption,
+    choice,
+    require_folder,
+)
+from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.errors import UsageError
-from fmnbench.files import write_atomically
-from fmnbench.published import published
-from fmnbench.report import FORMATS, Options, render
 from fmnbench.spec import Result, Task
-from fmnbench.store import Store
-from fmnbench.suite import load_suite
 
-SOME_CORRUPT = 1  # exit code
+if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
+    from fmnbench.board import Board, Protocol
+    from fmnbench.report import Options
+
+PROTOCOLS = ("standard", "report")
+FORMATS = ("rich", "markdown", "csv", "json")
+BY_SUFFIX = {".csv": "csv", ".json": "json"}  # of --out, where no format is given
 
 
 def report_command(
@@ -26,8 +33,8 @@ def report_command(
     protocol: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(get_args(Protocol)),
-            parser=choice("--protocol", get_args(Protocol)),
+            metavar="|".join(PROTOCOLS),
+            parser=choice("--protocol", PROTOCOLS),
             help="Whose definitions of the metrics (default: standard, and report "
             "with --compare for tracks that re-run a published table).",
         ),
@@ -37,8 +44,8 @@ def report_command(
         typer.Option(
             "--format",
             metavar="|".join(FORMATS),
-            parser=choice("--format", tuple(FORMATS)),
-            help="(default: rich on a terminal, markdown in a pipe)",
+            parser=choice("--format", FORMATS),
+            help="(default: rich on a terminal, markdown in a pipe, by its suffix in a file)",
         ),
     ] = None,
     out: Annotated[
@@ -48,30 +55,50 @@ def report_command(
         bool, typer.Option("--compare", help="Show published values beside ours.")
     ] = False,
 ) -> int:
-    """Show the leaderboard: mean(std) tables over seeds, made from the records alone.
+    """Show the leaderboard, made from the records alone.
 
-    Examples: fmnbench report --suite quick · fmnbench report > leaderboards/README.md ·
-    fmnbench report --suite report --protocol report --compare
-    """
-    if not store.exists():
-        raise UsageError(f"There is no store at '{store}'; `fmnbench run` makes one, or use --store.")
+    Tables of mean(std) over seeds, one a track.
+
+    \b
+    Examples:
+      fmnbench report --suite quick
+      fmnbench report > leaderboards/README.md
+      fmnbench report --suite report --protocol report --compare
+      fmnbench report --out table.csv
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.report import render
+    from fmnbench.store import Store
+
+    require_folder(store, exists=True)
     expected = _expected(suite or [])
     results, errors = Store(store).results(list(expected) if suite else None)
-    made = _boards(results, expected, cast(Protocol | None, protocol), compare=compare)
+    made = _boards(results, expected, cast("Protocol | None", protocol), compare=compare)
     on_terminal = out is None and sys.stdout.isatty()
-    name = format_ or ("rich" if on_terminal else "markdown")
+    suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
+    name = format_ or ("rich" if on_terminal else suited)
     text = render(made, name, _options(on_terminal=on_terminal))
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
-        write_atomically(out, text.encode())
+        _write(out, text)
     for error in errors:
         typer.echo(f"corrupt record, left out: {error}", err=True)
-    return SOME_CORRUPT if errors else 0
+    return SOME_FAILED if errors else 0
+
+
+def _write(path: Path, text: str) -> None:
+    from fmnbench.files import write_atomically
+
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UsageError(f"--out '{path}' cannot be written: {error.strerror}.") from None
 
 
 def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
     """Returns the rows that suites ask for, by track."""
+    from fmnbench.suite import load_suite
+
     rows: dict[str, list[Task]] = {}
     for name in suites:
         for comparison in load_suite(name).comparisons:
@@ -82,11 +109,14 @@ def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
 def _boards(
     results: Sequence[Result],
     expected: dict[str, list[Task]],
-    protocol: Protocol | None,
+    protocol: "Protocol | None",
     *,
     compare: bool,
-) -> list[Board]:
+) -> "list[Board]":
     """Returns the boards of one protocol, or of both where a published table was re-run."""
+    from fmnbench.board import boards
+    from fmnbench.published import published
+
     values = published()
     beside = values if compare else ()
     if protocol is not None:
@@ -98,7 +128,9 @@ def _boards(
     return standard + boards(reruns, "report", wanted, values)
 
 
-def _options(*, on_terminal: bool) -> Options:
+def _options(*, on_terminal: bool) -> "Options":
     from rich.console import Console
+
+    from fmnbench.report import Options
 
     return Options(width=Console().width, color=True) if on_terminal else Options()

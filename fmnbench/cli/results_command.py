@@ -1,57 +1,113 @@
 """`fmnbench results`: the records of a store, one line each or one in full."""
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from fmnbench.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from fmnbench.spec import Result
-from fmnbench.store import Store
+from fmnbench.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    StoreOption,
+    choice,
+    require_folder,
+)
+from fmnbench.cli.text import print_table, row_name
+from fmnbench.cli.usage import SOME_FAILED, WRONG_USAGE, Verbs
+from fmnbench.errors import unknown
+from fmnbench.spec import Result, Status
 
-SOME_BAD = 1  # exit code
-results_app = typer.Typer(no_args_is_help=True, help="List or show the records of a store.")
+if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
+    from fmnbench.store import Store
+
+results_app = typer.Typer(cls=Verbs, invoke_without_command=True, rich_markup_mode=None)
+
+
+@results_app.callback()
+def results(context: typer.Context) -> None:
+    """List or show the records of a store."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USAGE)
 
 
 @results_app.command("list")
 def list_results(
     store: StoreOption = DEFAULT_STORE,
     track: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only these tracks.")
+        list[str] | None, typer.Option(metavar="NAME", help="Only this track. Repeatable.")
     ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Only records that ended so.")
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            parser=choice("--status", get_args(Status)),
+            help=f"Only records that ended so: {', '.join(get_args(Status))}.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List records: key, track, row, seed, status, seconds.
+    """List records, one a line: key, track, row, seed, status, seconds.
 
-    Example: fmnbench results list --track toy-mlp --status failed
-    """
-    results, errors = Store(store).results(track)
-    chosen = [result for result in results if status is None or result.status == status]
+    \b
+    Examples:
+      fmnbench results list
+      fmnbench results list --track toy-mlp --status failed
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    found, errors = _opened(store).results()
+    tracks = {result.spec.track.name for result in found}
+    for name in track or []:
+        if name not in tracks:
+            raise unknown("track", name, tracks)
+    chosen = [
+        result
+        for result in found
+        if status in (None, result.status) and (not track or result.spec.track.name in track)
+    ]
     if as_json:
-        typer.echo(json.dumps([_line(result) for result in chosen], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([_fields(each) for each in chosen], indent=2, ensure_ascii=False))
+    elif chosen:
+        print_table([_line(result) for result in chosen])
     else:
-        _print(chosen)
+        typer.echo("No records.")
     for error in errors:
         typer.echo(f"corrupt record: {error}", err=True)
-    return SOME_BAD if errors else 0
+    return SOME_FAILED if errors else 0
 
 
 @results_app.command("show")
 def show_result(
-    key: Annotated[str, typer.Argument(help="A record's key, or its first digits.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, or the first digits of it.")],
     store: StoreOption = DEFAULT_STORE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the record's file as it is.")
+    ] = False,
 ) -> None:
-    """Show one record in full: spec, metrics, curve, timings, provenance.
+    """Show one record: how it ended, its spec, metrics, timings and provenance.
 
-    Example: fmnbench results show 3f2a
-    """
-    typer.echo(Store(store).find(key).read_text(encoding="utf-8"), nl=False)
+    \b
+    Examples:
+      fmnbench results show 3f2a
+      fmnbench results show 3f2a --json
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    opened = _opened(store)
+    path = opened.find(key)
+    result = opened.load(path)
+    if as_json:
+        typer.echo(path.read_text(encoding="utf-8"), nl=False)
+    else:
+        _print(result)
 
 
-def _line(result: Result) -> dict[str, object]:
+def _opened(folder: StoreOption) -> "Store":
+    from fmnbench.store import Store
+
+    require_folder(folder, exists=True)
+    return Store(folder)
+
+
+def _fields(result: Result) -> dict[str, object]:
     spec = result.spec
     return {
         "key": spec.key,
@@ -66,20 +122,39 @@ def _line(result: Result) -> dict[str, object]:
     }
 
 
-def _print(results: list[Result]) -> None:
-    """Prints a plain table; only the last column may fold."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _line(result: Result) -> dict[str, object]:
+    fields = _fields(result)
+    names = ("key", "track", "row", "seed", "status", "seconds", "error")
+    return {name: fields[name] if name in fields else row_name(result.spec) for name in names}
 
-    console = Console()
-    lines = [_line(result) for result in results]
-    if not lines:
-        console.print("No records.")
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in lines[0]:
-        table.add_column(column, overflow="fold", no_wrap=column != "error")
-    for line in lines:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in line.values()))
-    console.print(table)
+
+def _print(result: Result) -> None:
+    spec, track = result.spec, result.spec.track
+    _section(f"{spec.key}: {track.name}, {row_name(spec)}, seed {spec.seed}: {result.status}", {})
+    if result.error:
+        typer.echo(result.error)
+    for attempt in result.history:
+        typer.echo(f"tried before: {attempt.status}: {attempt.error}")
+    _section("track", {name: value for name, value in vars(track).items() if name != "name"})
+    _section(f"critic {spec.critic}", {**spec.critic_settings, "lambda": spec.lambda_})
+    _section(f"objective {spec.objective}", spec.objective_settings)
+    _section("metrics", result.metrics)
+    last = {f"after {len(result.curve)} epochs": ""} | dict(*result.curve[-1:])
+    _section("last epoch", last)
+    _section("seconds", {name: round(value, 3) for name, value in result.timings.items()})
+    _section("provenance", vars(result.provenance))
+
+
+def _section(title: str, values: Mapping[str, object]) -> None:
+    typer.secho(title, bold=True)
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        typer.echo(f"  {name:{width}}  {_shown(value)}".rstrip())
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_shown(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ",".join(map(_shown, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,8 +2,8 @@
 
 import dataclasses
 import signal
-from collections.abc import Sequence
-from typing import Annotated, cast, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -13,65 +13,85 @@ from fmnbench.cli.options import (
     StoreOption,
     SuiteOption,
     choice,
+    device,
     duration,
     load_plugins,
     positive_integer,
+    require_folder,
     seeds,
     weight,
 )
+from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
 from fmnbench.errors import RecordError, UsageError
 from fmnbench.executors.base import Options
-from fmnbench.plan import Plan, Selection, plan, tasks
 from fmnbench.spec import Precision, Result, RunSpec, Status
-from fmnbench.store import Store
 
-SOME_FAILED, INTERRUPTED = 1, 130  # exit codes
+if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
+    from fmnbench.plan import Plan
+    from fmnbench.store import Store
 
 
-def run_command(  # noqa: PLR0913 - one parameter an option
+def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     suite: SuiteOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All tasks of all suites.")] = False,
     dataset: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only tracks with this dataset.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only tracks with this dataset. Repeatable."),
     ] = None,
     architecture: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only tracks with this architecture.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only tracks with this architecture. Repeatable."),
     ] = None,
     critic: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="These critics instead of the suite's. Repeatable."),
+        typer.Option(metavar="NAME", help="This critic, not the suite's. Repeatable."),
     ] = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="These objectives instead of the suite's."),
+        typer.Option(metavar="NAME", help="This objective, not the suite's. Repeatable."),
     ] = None,
     lambda_: Annotated[
         list[float] | None,
-        typer.Option("--lambda", metavar="X", parser=weight, help="Weight of the critic."),
+        typer.Option(
+            "--lambda",
+            metavar="X",
+            parser=weight,
+            help="Weight of the critic, not the suite's. Repeatable.",
+        ),
     ] = None,
     seed_list: Annotated[
-        str, typer.Option("--seeds", metavar="N|A,B,C", help="How many seeds, or which.")
+        str,
+        typer.Option("--seeds", metavar="N|A,B,C", help="How many seeds, or which (0,5,7)."),
     ] = "1",
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a setting, e.g. critic.temperature=0.5."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting: temperature=0.5, critic.temperature=0.5, batch_size=32. "
+            "Repeatable.",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", parser=positive_integer("--epochs"))
+        int | None,
+        typer.Option(
+            metavar="N", parser=positive_integer("--epochs"), help="Epochs, not the track's."
+        ),
     ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(get_args(Precision)),
+            metavar="P",
             parser=choice("--precision", get_args(Precision)),
-            help="Number format of the computation.",
+            help=f"{', '.join(get_args(Precision))}; not the track's.",
         ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
-    device: Annotated[
-        str, typer.Option(metavar="D", help="cpu, cuda, cuda:1, ... or auto.")
+    device_: Annotated[
+        str,
+        typer.Option(
+            "--device", metavar="D", parser=device, help="cpu, cuda, cuda:1, mps, xpu or auto."
+        ),
     ] = "auto",
     jobs: Annotated[
         int | None,
@@ -79,7 +99,7 @@ def run_command(  # noqa: PLR0913 - one parameter an option
             metavar="N",
             parser=positive_integer("--jobs"),
             help="Runs at a time, each in a process with its share of the cores "
-            "[default: one a core, at most 4; one on a GPU].",
+            "(default: one a core, at most 4; one on a GPU).",
         ),
     ] = None,
     timeout: Annotated[
@@ -91,7 +111,7 @@ def run_command(  # noqa: PLR0913 - one parameter an option
         typer.Option(
             metavar="STATUS",
             parser=choice("--retry", get_args(Status)),
-            help="Run again what ended so (failed, diverged, ...). Repeatable.",
+            help=f"Run again what ended so: {', '.join(get_args(Status))}. Repeatable.",
         ),
     ] = None,
     fail_fast: Annotated[
@@ -102,11 +122,19 @@ def run_command(  # noqa: PLR0913 - one parameter an option
     ] = False,
     plugin: PluginOption = None,
 ) -> int:
-    """Run tasks with seeds; what the store has already is skipped, what was cut off goes on.
+    """Run tasks with seeds: all that the store does not have yet.
 
-    Examples: fmnbench run --suite quick --seeds 3 · fmnbench run --suite report --critic self
-    --lambda 5 --lambda 20 · fmnbench run --plugin my_critic.py --critic mine --suite quick
-    """
+    What was cut off goes on where it stopped. A run that fails is recorded, and the others go on.
+
+    \b
+    Examples:
+      fmnbench run --suite quick --seeds 3
+      fmnbench run --suite report --critic self --lambda 5 --lambda 20
+      fmnbench run --suite quick --plugin my_critic.py --critic mine
+      fmnbench run --suite my_suite.toml --retry failed --dry-run
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.plan import Selection, plan, tasks
+
     plugins = load_plugins(plugin)
     selection = Selection(
         suites=suite or (),
@@ -119,59 +147,76 @@ def run_command(  # noqa: PLR0913 - one parameter an option
         epochs=epochs,
         precision=precision,
     )
-    restricted = (suite, dataset, architecture, critic, objective)
-    if not everything and not any(restricted):
+    if not everything and not any((suite, dataset, architecture, critic, objective)):
         raise UsageError("Say what to run: --suite NAME, --all, --dataset, --critic, ...")
-    chosen = plan(tasks(selection), seeds(seed_list))
+    numbers = seeds(seed_list)
+    require_folder(store, writable=not dry_run)
     options = Options(
         store=store,
         jobs=jobs or 0,
-        device=device,
+        device=device_,
         timeout=timeout,
         fail_fast=fail_fast,
         retry=cast(list[Status], retry or []),
         plugins=plugins,
     )
-    return _carry_out(chosen, options, dry_run=dry_run)
+    return _carry_out(plan(tasks(selection), numbers), options, dry_run=dry_run)
 
 
-def _carry_out(chosen: Plan, options: Options, *, dry_run: bool) -> int:
+def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool) -> int:
     """Does what is left of a plan; returns the exit code."""
-    from fmnbench.cli import run_display
+    from fmnbench.cli.run_summary import print_outcome, print_plan
+    from fmnbench.store import Store
 
     store = Store(options.store)
-    corrupt = 0
+    for problem in chosen.problems:
+        typer.echo(f"left out: {problem}", err=True)
+    stored, corrupt = _stored(store, chosen.specs, options, dry_run=dry_run)
+    left = [spec for spec in chosen.specs if spec.key not in stored]
+    if left:
+        options = _settled(options)
+    wrong = bool(corrupt or chosen.problems)
+    if dry_run:
+        print_plan(chosen.specs, left, store, max(options.jobs, 1))
+        return SOME_FAILED if wrong else 0
+    finished = _execute(left, options)
+    results = [store.get(spec.track.name, spec.key) for spec in chosen.specs]
+    bad = print_outcome(chosen.specs, results, stored.keys(), store)
+    if not finished:
+        return INTERRUPTED
+    return SOME_FAILED if bad or wrong else 0
+
+
+def _stored(
+    store: "Store", specs: Sequence[RunSpec], options: Options, *, dry_run: bool
+) -> tuple[Mapping[str, Result], int]:
+    """Returns by key the results that stay as they are, and how many records were corrupt.
+
+    A corrupt record is named and, unless only planning, moved away, so that its run is done again.
+    """
     stored: dict[str, Result] = {}
-    for spec in chosen.specs:
+    corrupt = 0
+    for spec in specs:
         try:
             result = store.get(spec.track.name, spec.key)
         except RecordError as error:
             corrupt += 1
-            _set_aside(store, spec, error, dry_run=dry_run)
+            line = f"corrupt record: {error}"
+            if not dry_run:
+                moved = store.set_aside(store.path(spec.track.name, spec.key))
+                line += f" It is kept as {moved}; the run is done again."
+            typer.echo(line, err=True)
             continue
         if result is not None and result.status not in options.retry:
             stored[spec.key] = result
-    for problem in chosen.problems:
-        typer.echo(f"left out: {problem}", err=True)
-    left = [spec for spec in chosen.specs if spec.key not in stored]
-    options = _with_defaults(options)
-    if dry_run:
-        run_display.print_plan(chosen.specs, left, store, options.jobs)
-        return SOME_FAILED if corrupt or chosen.problems else 0
-    finished = _execute(left, options)
-    results = [store.get(spec.track.name, spec.key) for spec in chosen.specs]
-    bad = run_display.print_outcome(chosen.specs, results, set(stored))
-    if not finished:
-        return INTERRUPTED
-    return SOME_FAILED if bad or corrupt or chosen.problems else 0
+    return stored, corrupt
 
 
 def _execute(left: Sequence[RunSpec], options: Options) -> bool:
     """Runs what is left; returns False when the user stopped it."""
-    from fmnbench.cli.run_display import Display
-
     if not left:
         return True
+    from fmnbench.cli.run_display import Display
     from fmnbench.executors.local import LocalExecutor
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both stop the same way
@@ -184,28 +229,19 @@ def _execute(left: Sequence[RunSpec], options: Options) -> bool:
     return True
 
 
-def _set_aside(store: Store, spec: RunSpec, error: RecordError, *, dry_run: bool) -> None:
-    """Names a record that cannot be trusted and, unless only planning, moves it away."""
-    line = f"corrupt record: {error}"
-    if not dry_run:
-        moved = store.set_aside(store.path(spec.track.name, spec.key))
-        line += f" It is kept as {moved}; the run is done again."
-    typer.echo(line, err=True)
-
-
-def _with_defaults(options: Options) -> Options:
-    """Returns options with device and jobs settled."""
+def _settled(options: Options) -> Options:
+    """Returns options with a device that is there, and a number of jobs."""
     import torch
 
     from fmnbench.executors.local import cores
 
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    name = options.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
+        torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
-        raise UsageError(f"--device is '{device}', which cannot be used here: {reason}") from None
-    jobs = options.jobs or (1 if device != "cpu" else min(4, cores()))
-    return dataclasses.replace(options, device=device, jobs=jobs)
+        raise UsageError(f"--device is '{name}', which cannot be used here: {reason}") from None
+    jobs = options.jobs or (1 if name != "cpu" else min(4, cores()))
+    return dataclasses.replace(options, device=name, jobs=jobs)

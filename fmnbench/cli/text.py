@@ -1,0 +1,55 @@
+"""Plain text for people: tables and definitions that fit a terminal and survive a pipe."""
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import typer
+
+from fmnbench.spec import RunSpec
+
+NARROWEST = 20  # characters that a definition gets, however long the names are
+
+
+def row_name(spec: RunSpec) -> str:
+    """Returns a row's short name within its track."""
+    weight = "" if spec.critic == "none" else f" λ={spec.lambda_:g}"
+    objective = "" if spec.objective == "elbo" else f" {spec.objective}"
+    return f"{spec.critic}{weight}{objective}"
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Prints rows under the keys of the first, each on one line and no cell cut off."""
+    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        typer.secho("  ".join(cells).rstrip(), bold=number == 0)
+
+
+def print_definitions(title: str, definitions: Mapping[str, Sequence[str]]) -> None:
+    """Prints names with paragraphs beside them, folded at the terminal's width."""
+    typer.secho(title, bold=True)
+    indent = max(map(len, definitions), default=0) + 4
+    width = max(shutil.get_terminal_size().columns, indent + NARROWEST)
+    for name, paragraphs in definitions.items():
+        text = [
+            line
+            for paragraph in paragraphs
+            if paragraph
+            for line in textwrap.wrap(
+                paragraph,
+                width,
+                initial_indent=" " * indent,
+                subsequent_indent=" " * indent,
+                break_on_hyphens=False,
+            )
+        ]
+        first = text[0][indent:] if text else ""
+        typer.echo(f"  {name}".ljust(indent) + first)
+        for line in text[1:]:
+            typer.echo(line)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())
