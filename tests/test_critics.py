@@ -31,7 +31,9 @@ def written_out(scores, direction):
 
 
 @pytest.mark.parametrize("direction", ["x", "z", "both"])
-@pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])  # 30: rows and columns need shifts of their own
+@pytest.mark.parametrize(
+    "scale", [0.1, 1.0, 30.0]
+)  # 30: rows and columns need shifts of their own
 def test_contrastive_loss_and_gradient_equal_autograd_of_the_cross_entropy(direction, scale):
     a = (scale * normals(5, N, purpose="a")).requires_grad_()
     b = normals(5, N, purpose="b").requires_grad_()

@@ -128,7 +128,9 @@ def test_training_stops_after_patience_validations_without_improvement():
     assert progression.stale == 3
     assert progression.epoch % 2 == 0
     assert progression.epoch < 200
-    losses = [entry["validation.loss"] for entry in progression.curve if "validation.loss" in entry]
+    losses = [
+        entry["validation.loss"] for entry in progression.curve if "validation.loss" in entry
+    ]
     assert min(losses) == losses[-4]
 
 
