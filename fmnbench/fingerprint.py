@@ -112,7 +112,10 @@ def _declared_for(name: str, settings: Settings) -> Statistics | None:
 @functools.cache
 def _measured(name: str, settings: str) -> str:
     """Returns the SHA-256 of a dataset that must be loaded for it; UsageError if it cannot be."""
-    given = json.loads(settings)
+    given = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in json.loads(settings).items()
+    }
     component = datasets.get(name)
     try:
         return sha256(cast("Loadable", component(**datasets.fill(name, given))).load())

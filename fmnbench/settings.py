@@ -67,9 +67,9 @@ def _hints(component: Component) -> dict[str, Any]:
 
 def _coerced(hint: Any, value: object) -> object:  # noqa: ANN401 - any annotation
     """Returns a value as its annotation wants it: 20 becomes 20.0 where a float is meant."""
-    return _adapter(hint).validate_python(tuple(value) if isinstance(value, list) else value)
+    return _reader(hint)(tuple(value) if isinstance(value, list) else value)
 
 
 @functools.cache
-def _adapter(hint: Any) -> pydantic.TypeAdapter[object]:  # noqa: ANN401 - any annotation
-    return pydantic.TypeAdapter(hint, config=PLAIN)
+def _reader(hint: Any) -> Callable[[object], object]:  # noqa: ANN401 - any annotation
+    return pydantic.TypeAdapter(hint, config=PLAIN).validate_python

@@ -1,7 +1,11 @@
 import dataclasses
+import sys
+from typing import NamedTuple
 
 import pytest
 
+from fmnbench.cli.main import main
+from fmnbench.registry import REGISTRIES
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 
 PROVENANCE = Provenance(
@@ -70,3 +74,54 @@ def row(make_result):
         ]
 
     return build
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self):
+        """The one line that a mistake gets."""
+        assert self.err.endswith("\n")
+        assert self.err.count("\n") == 1, self.err
+        return self.err.rstrip()
+
+
+@pytest.fixture(scope="session")
+def exit_code():
+    """Returns the command as a function: its arguments to its exit code."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return ended.value.code
+
+    return run
+
+
+@pytest.fixture
+def fmnbench(capsys, exit_code):
+    """Returns the command as a function: its arguments to exit code, output and errors."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = exit_code(*arguments)
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def registers():
+    """Returns the registers; what a test registers is forgotten after it."""
+    before = {}
+    for label, registry in REGISTRIES.items():
+        registry.entries()
+        before[label] = (dict(registry._entries), dict(registry._objects))
+    yield REGISTRIES
+    for label, registry in REGISTRIES.items():
+        registry._entries, registry._objects = before[label]
+    for name in [name for name in sys.modules if name.startswith("fmnbench_plugin_")]:
+        del sys.modules[name]
