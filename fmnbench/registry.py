@@ -162,7 +162,7 @@ class Registry:
             self.register(point.name)(point.load())
         except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a plug-in may raise anything
             name = point.name if holder is None else f"{point.name} ({point.module})"
-            broken = f"{type(error).__name__}: {error}"
+            broken = _reason(error)
             self._entries[name] = Entry(
                 name=name, module=point.module, origin=origin, broken=broken
             )
@@ -178,7 +178,7 @@ class Registry:
                 assert entry.path is not None
                 _import_file(entry.module, entry.path)
         except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a file may raise anything
-            entry = dataclasses.replace(entry, broken=f"{type(error).__name__}: {error}")
+            entry = dataclasses.replace(entry, broken=_reason(error))
             self._entries[entry.name] = entry
         return entry
 
@@ -194,6 +194,10 @@ def _import_file(name: str, path: Path) -> None:
     except BaseException:
         del sys.modules[name]
         raise
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
 
 
 def _source_path(module: str) -> Path | None:
