@@ -18,7 +18,6 @@ from fmnbench.errors import FmnbenchError, UsageError
 app = typer.Typer(
     name="fmnbench",
     cls=Verbs,
-    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: more room at 80 columns, and a quicker start
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -29,10 +28,21 @@ app.command("report")(report_command)
 app.add_typer(results_app, name="results")
 
 
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"fmnbench {fmnbench.__version__}")
+        raise typer.Exit
+    return wanted
+
+
 @app.callback()
 def root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Benchmark suite and leaderboard for posterior collapse in variational autoencoders.
 
@@ -45,12 +55,6 @@ def root(
     Exit codes: 0 all well; 1 some run failed or a check did not hold; 2 wrong usage;
     130 interrupted, with all finished work kept.
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    if version:
-        typer.echo(f"fmnbench {fmnbench.__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(WRONG_USAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

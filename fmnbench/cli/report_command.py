@@ -1,5 +1,6 @@
 """`fmnbench report`: boards made from the records of a store."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def report_command(
     on_terminal = out is None and sys.stdout.isatty()
     suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
     name = format_ or ("rich" if on_terminal else suited)
-    text = render(made, name, _options(on_terminal=on_terminal))
+    text = render(made, name, _options(store, out, on_terminal=on_terminal))
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
@@ -128,9 +129,14 @@ def _boards(
     return standard + boards(reruns, "report", wanted, values)
 
 
-def _options(*, on_terminal: bool) -> "Options":
+def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":
+    """Returns how to render; links lead to the store from the file, or from the folder it is in."""
     from rich.console import Console
 
     from fmnbench.report import Options
 
-    return Options(width=Console().width, color=True) if on_terminal else Options()
+    here = store.resolve()
+    links = Path(os.path.relpath(here, out.parent.resolve())) if out else Path(here.name)
+    if on_terminal:
+        return Options(width=Console().width, color=True, links=links.as_posix())
+    return Options(links=links.as_posix())

@@ -14,22 +14,16 @@ from fmnbench.cli.options import (
     require_folder,
 )
 from fmnbench.cli.text import print_table, row_name
-from fmnbench.cli.usage import SOME_FAILED, WRONG_USAGE, Verbs
+from fmnbench.cli.usage import SOME_FAILED, Verbs
 from fmnbench.errors import unknown
 from fmnbench.spec import Result, Status
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
     from fmnbench.store import Store
 
-results_app = typer.Typer(cls=Verbs, invoke_without_command=True, rich_markup_mode=None)
-
-
-@results_app.callback()
-def results(context: typer.Context) -> None:
-    """List or show the records of a store."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(WRONG_USAGE)
+results_app = typer.Typer(
+    cls=Verbs, rich_markup_mode=None, help="List or show the records of a store."
+)
 
 
 @results_app.command("list")

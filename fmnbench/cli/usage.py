@@ -12,9 +12,15 @@ SOME_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes
 
 
 class Verbs(TyperGroup):
-    """A group of verbs; an unknown one is a UsageError with the nearest guess."""
+    """A group of verbs: shows its help where none is given, and guesses at an unknown one."""
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - typer hides both types
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer hides it
+        if not args:
+            typer.echo(ctx.get_help())
+            raise typer.Exit(WRONG_USAGE)
+        return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
         if cmd_name not in self.commands and not cmd_name.startswith("-"):
             raise unknown("verb", cmd_name, self.commands)
         return super().get_command(ctx, cmd_name)
