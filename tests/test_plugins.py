@@ -138,7 +138,7 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
     assert record["curve"][0]["critic"] > 0
     report = command("report", "--store", "records")
     assert f"records/digits-mlp+epochs=1/{file.name}" in report
-    assert "margin(radius=3.0) λ=0.5" in report
+    assert "| margin λ=0.5" in report
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from fmnbench.errors import UsageError
@@ -47,7 +49,7 @@ WRONG = {
     ('title = "Mine"', ""): "own.toml has no 'title'.",
     ('"Mine"', "3"): "own.toml: title must be a text.",
     ("[[tracks]]", "[tracks]"): "own.toml: tracks must be a list of tables, [[tracks]].",
-    ('name = "d"', ""): "track '?' of own.toml: name: it is missing.",
+    ('name = "d"', ""): "track '.' of own.toml: name: it is missing.",
     ("epochs = 1", ""): "track 'd' of own.toml: epochs: it is missing.",
     ("epochs = 1", "epochs = 0"): f"of own.toml: epochs of track 'd' is 0; {POSITIVE}",
     ("1e-3", "-0.5"): f"of own.toml: learning_rate of track 'd' is -0.5; {POSITIVE}",
@@ -64,10 +66,7 @@ WRONG = {
     ('["none", "self"]', "[3]"): 'critics: it must be "all" or a list of names, not 3.',
     ('["none", "self"]', "[]"): "'d' of own.toml: critics and objectives must name at least one.*",
     ("[64]", "{ a = 1 }"): f"own.toml: architecture_settings.hidden: {SETTING} .*",
-    (
-        "{ temperature = 2 }",
-        "{ temperature = {} }",
-    ): f"critic_settings.self.temperature: {SETTING}.*",
+    ("e = 2 }", "e = {} }"): f"own.toml: critic_settings.self.temperature: {SETTING} .*",
     ("epochs = 1", "epochs = "): "own.toml is not valid TOML: .* line 10, .*",
 }
 
@@ -151,7 +150,7 @@ def test_a_typo_is_one_line_with_file_key_and_nearest_guess(change, start, own):
 @pytest.mark.parametrize(("change", "message"), WRONG.items(), ids=str)
 def test_a_wrong_value_is_one_line_with_file_key_and_what_is_allowed(change, message, own):
     pattern = message.replace("[[tracks]]", r"\[\[tracks\]\]")
-    with pytest.raises(UsageError, match=f"(?s){pattern}$") as caught:
+    with pytest.raises(UsageError, match=f"{pattern}$") as caught:
         load_suite(own(*change))
     assert "\n" not in str(caught.value)
 
@@ -163,10 +162,9 @@ def test_two_tracks_of_one_name_are_refused(own):
 
 
 def test_a_suite_without_critics_needs_no_weight(own):
-    path = own('["none", "self"]', '["none"]')
+    path = own()
     text = OWN.replace('["none", "self"]', '["none"]').replace("lambda = [1, 5.5]", "")
-    with open(path, "w") as file:
-        file.write(text)
+    Path(path).write_text(text)
     (comparison,) = load_suite(path).comparisons
     assert [task.objective for task in comparison.tasks()] == ["elbo", "beta"]
 
