@@ -130,7 +130,7 @@ def _boards(
 
 
 def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":
-    """Returns how to render; links lead to the store from the file, or from the folder it is in."""
+    """Returns how to render; links lead to the store from the file, or from beside the store."""
     from rich.console import Console
 
     from fmnbench.report import Options
