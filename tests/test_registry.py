@@ -118,7 +118,7 @@ def test_an_unknown_name_gets_the_nearest_guess_and_all_names():
 
 
 def test_two_components_of_one_name_are_an_error(registers):
-    with pytest.raises(UsageError, match="Two critics are named 'self': .*self_critic and "):
+    with pytest.raises(UsageError, match=r"Two critics are named 'self': .*self_critic and "):
 
         @critics.register("self")
         class Other:
