@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -165,9 +165,13 @@ def _context() -> SpawnContext | ForkServerContext:
     context.set_forkserver_preload(PRELOADED)
     before = {name: os.environ.get(name) for name in ALLOCATOR}
     os.environ.update(ALLOCATOR)
+    resource_tracker.ensure_running()  # first: its start would unblock what follows
+    # the server and its workers inherit a blocked Ctrl-C: it is this process's to handle
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -34,24 +34,24 @@ def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> Non
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        pipe.send(BUSY)
+        _tell(pipe, BUSY)
         return
     with lock:
         before = store.get(spec.track.name, spec.key)
         if before is not None and before.status not in options.retry:
-            pipe.send(_news(before, "elsewhere"))
+            _tell(pipe, _news(before, "elsewhere"))
             return
-        pipe.send(Event(spec=spec, kind="started"))
+        _tell(pipe, Event(spec=spec, kind="started"))
         result = execute(
             spec,
             Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
             work=folder,
-            report=lambda epoch, entry: pipe.send(
-                Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
+            report=lambda epoch, entry: _tell(
+                pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
             ),
         )
         save(store, result, before)
-        pipe.send(_news(result, "finished"))
+        _tell(pipe, _news(result, "finished"))
 
 
 def save(store: Store, result: Result, before: Result | None) -> None:
@@ -78,6 +78,14 @@ def _news(result: Result, kind: EventKind) -> Event:
 def _load_plugins(plugins: Sequence[Path]) -> None:
     for path in plugins:
         load_plugin(path)
+
+
+def _tell(pipe: Connection, message: Event | str) -> None:
+    """Sends news to the parent; without one there is nothing left to do."""
+    try:
+        pipe.send(message)
+    except OSError:
+        os._exit(1)
 
 
 def _end_with_parent(pipe: Connection) -> None:
