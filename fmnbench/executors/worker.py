@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Sequence
@@ -29,39 +30,49 @@ def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> Non
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _load_plugins(options.plugins)
     store = Store(options.store)
-    folder = store.work(spec.key)
     lock = FileLock(lock_path(store, spec))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         _tell(pipe, BUSY)
         return
-    with lock:
-        before = store.get(spec.track.name, spec.key)
-        if before is not None and before.status not in options.retry:
-            _tell(pipe, _news(before, "elsewhere"))
-            return
-        _tell(pipe, Event(spec=spec, kind="started"))
-        result = execute(
-            spec,
-            Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
-            work=folder,
-            report=lambda epoch, entry: _tell(
-                pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
-            ),
-        )
-        save(store, result, before)
-        _tell(pipe, _news(result, "finished"))
+    try:
+        _work_alone(spec, options, threads, pipe)
+    finally:
+        lock.release()
+
+
+def _work_alone(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+    """Carries out a run whose lock is held, unless its record has come meanwhile."""
+    store = Store(options.store)
+    before = store.get(spec.track.name, spec.key)
+    if before is not None and before.status not in options.retry:
+        _tell(pipe, _news(before, "elsewhere"))
+        return
+    _tell(pipe, Event(spec=spec, kind="started"))
+    result = execute(
+        spec,
+        Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
+        work=store.work(spec.key),
+        report=lambda epoch, entry: _tell(
+            pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
+        ),
+    )
+    save(store, result, before)
+    _tell(pipe, _news(result, "finished"))
 
 
 def save(store: Store, result: Result, before: Result | None) -> None:
-    """Stores a result, with the ending that it replaces in its history; a done run's work goes."""
+    """Stores a result, with the ending that it replaces in its history.
+
+    The folder of a done run goes, with the lock: who waits for that finds the record.
+    """
     if before is not None:
         history = (*before.history, Attempt(status=before.status, error=before.error))
         result = dataclasses.replace(result, history=history)
     store.save(result, replace=before is not None)
     if result.status == "done":
-        (store.work(result.spec.key) / "checkpoint.pt").unlink(missing_ok=True)
+        shutil.rmtree(store.work(result.spec.key), ignore_errors=True)
 
 
 def lock_path(store: Store, spec: RunSpec) -> Path:
