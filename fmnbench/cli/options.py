@@ -119,7 +119,8 @@ def require_folder(store: Path, *, exists: bool = False, writable: bool = False)
 
 
 StoreOption = Annotated[
-    Path, typer.Option("--store", metavar="DIR", help="Folder of the records.")
+    Path,
+    typer.Option("--store", metavar="DIR", help="Folder of the records.", readable=False),
 ]
 PluginOption = Annotated[
     list[Path] | None,
