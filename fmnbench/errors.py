@@ -20,6 +20,10 @@ class RecordError(FmnbenchError):
     """A stored record cannot be trusted: truncated, altered or of an unknown schema."""
 
 
+class DataError(FmnbenchError):
+    """Data cannot be had or cannot be trusted: what was given and what is wrong with it."""
+
+
 class Declined(FmnbenchError):  # noqa: N818 - a component says no, with its reason; nothing broke
     """A component does not apply to this task; the text is the reason a board shows."""
 

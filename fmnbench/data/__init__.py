@@ -1,0 +1,1 @@
+"""Getting data: downloads, archives, and what their bytes look like."""
