@@ -34,8 +34,8 @@ def check_dataset(name: str) -> None:
         assert part.shape[1] == splits.width, f"{name} has rows of different widths"
         assert part.isfinite().all(), f"{name} has values that are not finite"
     rows = [{row.numpy().tobytes() for row in part} for part in parts]
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert not rows[one] & rows[other], f"{name} has rows that are in two splits"
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        assert not rows[first] & rows[second], f"{name} has rows that are in two splits"
     if splits.kind == "images":
         assert splits.image_shape is not None, f"{name} does not say how large its images are"
         assert math.prod(splits.image_shape) == splits.width
