@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol, runtime_checkable
 
 from fmnbench.data.content import HEAD, describe, is_tar
 from fmnbench.errors import DataError
@@ -34,11 +34,16 @@ _BROKEN = (
 )
 
 
+@runtime_checkable
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Member(NamedTuple):
     name: str
     kind: str  # "file", "folder", or the words for what is refused
     size: int  # bytes, as declared
-    stream: IO[bytes] | None
+    stream: _Readable | None
 
 
 def extract(
@@ -148,7 +153,7 @@ def _inside(name: str) -> PurePosixPath:
     raise DataError(f"member {name!r} has {fault}")
 
 
-def _copy(stream: IO[bytes], target: Path, room: int) -> int | None:
+def _copy(stream: _Readable, target: Path, room: int) -> int | None:
     """Returns the bytes written to a new file, or None where there are more than `room`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
@@ -218,7 +223,7 @@ class _Metered(io.RawIOBase):
     `last_block` is the last tar block that was read as a whole.
     """
 
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, ceiling: int) -> None:
+    def __init__(self, stream: _Readable, ceiling: int) -> None:
         self.stream = stream
         self.ceiling = ceiling
         self.position = 0
