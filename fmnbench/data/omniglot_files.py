@@ -16,8 +16,16 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from fmnbench.data import local_file
-from fmnbench.data.omniglot_images import PIXELS, SIDE, VALIDATION, Images, are_bits, held_out
+from fmnbench.data.omniglot_images import (
+    PIXELS,
+    SIDE,
+    VALIDATION,
+    VALIDATION_PURPOSE,
+    Images,
+    are_bits,
+)
 from fmnbench.data.omniglot_lake import from_hub_rows, from_lake
+from fmnbench.data.permutation import held_out
 from fmnbench.errors import DataError
 
 __all__ = ["BURDA", "Counts", "Images", "from_hub_rows", "from_lake", "from_mat", "from_pt"]
@@ -84,7 +92,7 @@ def from_mat(path: Path, *, counts: Counts = BURDA, validation: int = VALIDATION
         raise DataError(f"{path} is cut off or broken; expected {MAT_FORM}.") from error
     pool, test = (_from_columns(content.get(name), name, path) for name in ("data", "testdata"))
     _require_counts(Counts(len(pool), len(test)), counts, path)
-    train_rows, validation_rows = held_out(np.arange(len(pool)), validation)
+    train_rows, validation_rows = held_out(len(pool), validation, VALIDATION_PURPOSE)
     return Images(
         train=pool[train_rows],
         validation=pool[validation_rows],

@@ -3,9 +3,9 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32
 
-from fmnbench.data.permutation import permutation
+from fmnbench.data.permutation import held_out, permutation
 from fmnbench.errors import DataError
 
 SIDE = 28  # pixels
@@ -53,14 +53,6 @@ def are_bits(*splits: Float32[np.ndarray, "_ 784"]) -> bool:
     return all(bool(np.all((pixels == 0) | (pixels == 1))) for pixels in splits)
 
 
-def held_out(
-    rows: Int64[np.ndarray, " n"], validation: int
-) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " v"]]:
-    """Returns the rows that train and those that validate: the last of a fixed permutation."""
-    shuffled = rows[permutation(len(rows), VALIDATION_PURPOSE)]
-    return shuffled[:-validation], shuffled[-validation:]
-
-
 def split_by_drawer(
     ink: Float32[np.ndarray, "n 784"], trains: Bool[np.ndarray, " n"], source: str
 ) -> Images:
@@ -80,10 +72,10 @@ def split_by_drawer(
     validation = VALIDATION if len(training) >= FULL_ENOUGH else len(training) // 10
     if len(ink) != ALL_IMAGES:
         source += f", {len(ink):,} of {ALL_IMAGES:,} images, {validation:,} of them validate"
-    train_rows, validation_rows = held_out(training, validation)
+    train_rows, validation_rows = held_out(len(training), validation, VALIDATION_PURPOSE)
     return Images(
-        train=ink[train_rows],
-        validation=ink[validation_rows],
+        train=ink[training[train_rows]],
+        validation=ink[training[validation_rows]],
         test=ink[test[permutation(len(test), TEST_PURPOSE)]],
         binary=are_bits(ink),
         source=source,

@@ -15,3 +15,12 @@ def permutation(rows: int, purpose: str) -> Int64[np.ndarray, " rows"]:
     return np.argsort(
         np.random.PCG64(derived_seed(0, purpose)).random_raw(rows), kind="stable"
     ).astype(np.int64)
+
+
+def held_out(
+    rows: int, validation: int, purpose: str
+) -> tuple[Int64[np.ndarray, " train"], Int64[np.ndarray, " validation"]]:
+    """Returns the rows that train and those that validate: the last of a fixed permutation."""
+    assert 0 < validation < rows
+    order = permutation(rows, purpose)
+    return order[: rows - validation], order[rows - validation :]
