@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -39,9 +40,15 @@ class Margin:
 '''
 
 
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
 def started(*arguments, path, cwd):
-    """Returns a finished `fmnbench` process with `path` first on its import path."""
-    return subprocess.run(
+    """Returns what became of a `fmnbench` process with `path` first on its import path."""
+    done = subprocess.run(
         [sys.executable, "-m", "fmnbench", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": "80"},
@@ -49,6 +56,7 @@ def started(*arguments, path, cwd):
         text=True,
         check=False,
     )
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -86,20 +94,27 @@ def distribution(tmp_path):
 
 
 @pytest.fixture
-def file_in_the_package(house):
+def file_in_the_package(house, tmp_path):
     (house / "fmnbench" / "critics" / "margin.py").write_text(MARGIN)
-    return [house], []
+    return lambda *arguments: started(*arguments, path=[house], cwd=tmp_path)
 
 
 @pytest.fixture
-def entry_point(distribution):
-    return [Path(package.__file__).parents[1], distribution(MARGIN)], []
+def entry_point(distribution, tmp_path):
+    path = [Path(package.__file__).parents[1], distribution(MARGIN)]
+    return lambda *arguments: started(*arguments, path=path, cwd=tmp_path)
 
 
 @pytest.fixture
-def plug_in_file(tmp_path):
+def plug_in_file(tmp_path, monkeypatch, fmnbench, registers):
     (tmp_path / "my_critic.py").write_text(MARGIN)
-    return [Path(package.__file__).parents[1]], ["--plugin", tmp_path / "my_critic.py"]
+    monkeypatch.chdir(tmp_path)
+
+    def command(verb, *arguments):
+        more = [] if verb == "report" else ["--plugin", "my_critic.py"]
+        return fmnbench(verb, *arguments, *more)
+
+    return command
 
 
 @pytest.mark.parametrize(
@@ -111,14 +126,14 @@ def plug_in_file(tmp_path):
     ],
 )
 def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_path, request):
-    path, more = request.getfixturevalue(way)
+    start = request.getfixturevalue(way)
 
     def command(*arguments):
-        done = started(*arguments, path=path, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+        done = start(*arguments)
+        assert (done.code, done.err) == (0, "")
+        return done.out
 
-    listed = json.loads(command("list", "critics", "--json", *more))
+    listed = json.loads(command("list", "critics", "--json"))
     assert [entry["name"] for entry in listed] == ["hybrid", "margin", "neural", "none", "self"]
     assert {
         "name": "margin",
@@ -127,11 +142,11 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
         "origin": origin,
         "broken": None,
     } in listed
-    tasks = [line.split() for line in command("list", "tasks", *more).splitlines()]
+    tasks = [line.split() for line in command("list", "tasks").splitlines()]
     assert ["quick", "digits-mlp", "digits", "mlp", "margin", "elbo", "1.0"] in tasks
     chosen = ["--suite", "quick", "--dataset", "digits", "--critic", "margin", "--lambda", "0.5"]
     settings = ["--epochs", "1", "--set", "radius=3", "--store", "records"]
-    command("run", *chosen, *settings, *more)
+    command("run", *chosen, *settings)
     (file,) = (tmp_path / "records" / "digits-mlp+epochs=1").iterdir()
     record = json.loads(file.read_text())
     assert (record["spec"]["critic_settings"], record["status"]) == ({"radius": 3.0}, "done")
@@ -191,15 +206,15 @@ def test_a_broken_entry_point_is_shown_as_broken_and_stops_nothing_else(
 ):
     path = [Path(package.__file__).parents[1], distribution(text, name)]
     done = started("list", "critics", "--json", path=path, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert (done.code, done.err) == (0, "")
+    entries = {entry["name"]: entry for entry in json.loads(done.out)}
     assert set(entries) == {"hybrid", "neural", "none", "self", listed}
     assert reason in entries[listed]["broken"]
     assert {entries[key]["broken"] for key in ("hybrid", "neural", "none", "self")} == {None}
-    shown = started("list", "critics", path=path, cwd=tmp_path).stdout
+    shown = started("list", "critics", path=path, cwd=tmp_path).out
     assert f"BROKEN: {reason}"[:18] in shown
     tasks = started("list", "tasks", path=path, cwd=tmp_path)
-    assert (tasks.returncode, tasks.stdout.count("digits-mlp")) == (0, 5)
+    assert (tasks.code, tasks.out.count("digits-mlp")) == (0, 5)
 
 
 def test_a_file_of_the_package_that_is_not_python_is_broken_and_stops_nothing_else(
@@ -210,8 +225,8 @@ def test_a_file_of_the_package_that_is_not_python_is_broken_and_stops_nothing_el
     late = house / "fmnbench" / "critics" / "neural.py"
     late.write_text("import nothing_of_this_name\n" + late.read_text())
     listed = started("list", "critics", path=[house], cwd=tmp_path)
-    assert (listed.returncode, listed.stderr) == (0, "")
-    assert "BROKEN: SyntaxError: invalid syntax (self_critic.py" in listed.stdout
+    assert (listed.code, listed.err) == (0, "")
+    assert "BROKEN: SyntaxError: invalid syntax (self_critic.py" in listed.out
     arguments = [
         "--dataset",
         "digits",
@@ -224,11 +239,11 @@ def test_a_file_of_the_package_that_is_not_python_is_broken_and_stops_nothing_el
     ]
     critics = ["--critic", "none", "--critic", "self", "--critic", "neural"]
     done = started("run", *arguments, *critics, path=[house], cwd=tmp_path)
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
+    assert done.code == 1
+    lines = done.err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(
         "left out: The critic 'self' is broken: SyntaxError: invalid syntax"
     )
     assert lines[1].startswith("left out: The critic 'neural' is broken: ModuleNotFoundError: No ")
-    assert "1 of 1 runs done" in done.stdout
+    assert "1 of 1 runs done" in done.out
