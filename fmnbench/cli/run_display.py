@@ -12,6 +12,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from fmnbench.cli.text import row_name
 from fmnbench.executors.base import Event
@@ -24,13 +25,16 @@ class Display:
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+            ),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            expand=True,
             transient=True,
         )
         self._total = self._progress.add_task("all runs", total=len(specs), note="")
