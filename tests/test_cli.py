@@ -103,16 +103,26 @@ def test_a_metric_is_listed_with_its_unit_direction_and_source(fmnbench):
     assert (entries["nll"]["unit"], entries["nll"]["better"]) == ("nats", "lower")
 
 
-def test_the_tasks_of_the_quick_suite_are_eight(fmnbench):
+def test_the_tasks_of_the_quick_suite_are_listed_row_by_row(fmnbench):
     rows = json.loads(fmnbench("list", "tasks", "--json").out)
-    quick = [row for row in rows if row["suite"] == "quick"]
-    assert [(row["track"], row["critic"], row["objective"], row["lambda"]) for row in quick] == [
-        ("digits-mlp", "none", "elbo", 0.0),
-        ("digits-mlp", "hybrid", "elbo", 1.0),
-        ("digits-mlp", "neural", "elbo", 1.0),
-        ("digits-mlp", "self", "elbo", 1.0),
-        ("digits-mlp", "none", "beta", 0.0),
-        ("toy-linear", "none", "elbo", 0.0),
-        ("toy-linear", "self", "elbo", 1.0),
-        ("toy-linear", "neural", "elbo", 1.0),
+    quick = [tuple(row.values())[1:] for row in rows if row["suite"] == "quick"]
+    assert quick[0] == ("digits-mlp", "digits", "mlp", "none", "elbo", 0.0)
+    assert ("digits-mlp", "digits", "mlp", "self", "elbo", 1.0) in quick
+    assert quick[-4:] == [
+        ("digits-mlp", "digits", "mlp", "none", "beta", 0.0),
+        ("toy-linear", "toy", "linear-gaussian", "none", "elbo", 0.0),
+        ("toy-linear", "toy", "linear-gaussian", "self", "elbo", 1.0),
+        ("toy-linear", "toy", "linear-gaussian", "neural", "elbo", 1.0),
     ]
+
+
+def test_a_suite_of_ones_own_is_planned_from_its_path(tmp_path, fmnbench):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'title = "T"\ncitation = "C"\n[[tracks]]\nname = "mine"\ndataset = "digits"\n'
+        'architecture = "mlp"\nepochs = 1\nbatch_size = 256\nlearning_rate = 1e-3\n'
+        'architecture_settings = { likelihood = "bernoulli" }\ncritics = ["none"]\n'
+    )
+    done = fmnbench("run", "--suite", path, "--dry-run", "--store", tmp_path / "records")
+    assert (done.code, done.err) == (0, "")
+    assert "\nmine   none  0      0         1       not known yet\n" in done.out

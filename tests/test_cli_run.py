@@ -295,14 +295,3 @@ def test_a_report_of_the_runs_is_the_same_on_paper_and_in_a_pipe(done_store, fmn
     assert table.startswith(("protocol,", "track,"))
     boards = json.loads(fmnbench("report", "--store", done_store, "--format", "json").out)
     assert TRACK in json.dumps(boards)
-
-
-def test_a_suite_of_ones_own_runs_from_its_path(tmp_path, fmnbench, results):
-    path = tmp_path / "own.toml"
-    path.write_text(
-        'title = "T"\ncitation = "C"\n[[tracks]]\nname = "mine"\ndataset = "digits"\n'
-        'architecture = "mlp"\nepochs = 1\nbatch_size = 256\nlearning_rate = 1e-3\n'
-        'architecture_settings = { likelihood = "bernoulli" }\ncritics = ["none"]\n'
-    )
-    assert fmnbench("run", "--suite", path, "--store", tmp_path / "records").code == 0
-    assert results(tmp_path / "records")["none", 0].spec.track.name == "mine"

@@ -123,8 +123,9 @@ def test_every_default_is_filled_in_before_a_run_is_hashed():
 
 def test_selections_filter_tracks_and_replace_methods():
     everything = tasks(Selection())
-    assert {row.track.name for row in everything} == {"digits-mlp", "toy-linear", "toy-mlp"}
-    assert len(tasks(Selection(suites=["quick"]))) == len(everything) - 3
+    assert {row.track.name for row in everything} >= {"digits-mlp", "toy-linear", "toy-mlp"}
+    quick = tasks(Selection(suites=["quick"]))
+    assert [row for row in everything if row.track.name in ("digits-mlp", "toy-linear")] == quick
     linear = tasks(Selection(architectures=["linear-gaussian"]))
     assert {row.track.name for row in linear} == {"toy-linear"}
     toy = tasks(Selection(datasets=["toy"], architectures=["mlp"]))

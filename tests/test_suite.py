@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from fmnbench.errors import UsageError
+from fmnbench.registry import critics
 from fmnbench.suite import all_suites, load_suite
 
 OWN = """
@@ -86,14 +87,15 @@ def own(tmp_path):
 
 def test_shipped_suites_load_and_name_every_track_once():
     suites = all_suites()
-    assert [suite.name for suite in suites] == ["quick", "report"]
+    assert {"quick", "report"} <= {suite.name for suite in suites}
     tracks = [comparison.track.name for suite in suites for comparison in suite.comparisons]
-    assert tracks == ["digits-mlp", "toy-linear", "toy-mlp"]
+    assert {"digits-mlp", "toy-linear", "toy-mlp"} <= set(tracks)
+    assert len(set(tracks)) == len(tracks)
     assert all(suite.title and suite.citation for suite in suites)
 
 
 def test_the_report_suite_holds_the_recipe_of_the_reports_first_table():
-    (comparison,) = load_suite("report").comparisons
+    comparison = load_suite("report").comparisons[0]
     track = comparison.track
     assert (track.epochs, track.batch_size, track.precision) == (30, 1024, "float64")
     assert (track.optimizer, track.learning_rate, track.weight_decay) == ("adamw", 2e-4, 0.01)
@@ -136,7 +138,8 @@ def test_critics_and_objectives_that_are_both_chosen_are_all_combined(own):
 
 def test_all_critics_are_every_registered_one_the_plain_vae_first(own):
     (comparison,) = load_suite(own('["none", "self"]', '"all"')).comparisons
-    assert list(comparison.critic_names()) == ["none", "hybrid", "neural", "self"]
+    others = sorted(set(critics.names()) - {"none"})
+    assert list(comparison.critic_names()) == ["none", *others]
 
 
 @pytest.mark.parametrize(("change", "start"), GUESS.items(), ids=str)
