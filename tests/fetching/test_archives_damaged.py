@@ -118,7 +118,7 @@ def test_what_follows_the_end_of_a_tar_is_not_passed_over(archive, rejected, mak
         (b"x" + "ä".encode() * 40_000, "like text"),
         (b"\x80\x04\x95\x00", "data of an unknown kind"),
         (b"7z\xbc\xaf\x27\x1c\x00\x04", "a 7z archive"),
-        (gzip.compress(b"a line of text\n" * 99), "gzip data with text inside"),
+        (gzip.compress(b"a line of text\n" * 99, mtime=0), "gzip data with text inside"),
     ],
 )
 def test_what_is_no_archive_is_named_for_what_it_looks_like(archive, rejected, content, words):

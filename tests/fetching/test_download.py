@@ -51,6 +51,14 @@ def test_a_file_that_is_there_but_not_as_expected_is_replaced(fetch, target, set
     assert target.read_bytes() == CONTENT
 
 
+def test_a_part_beside_a_file_that_is_there_goes(site, fetch, refused, target, beside):
+    site.cut = 120_000
+    refused()
+    target.write_bytes(CONTENT)  # it came another way meanwhile
+    assert fetch() == SHA256
+    assert beside() == {target.name}
+
+
 def test_progress_counts_up_to_the_size(fetch):
     steps = []
     fetch(progress=lambda done, total: steps.append((done, total)))
@@ -100,6 +108,8 @@ def test_a_page_of_drive_that_leads_to_no_file_says_what_to_do(site, refused):
     message = refused(**site.drive)
     assert "'Google Drive - Quota exceeded'" in message
     assert f"in a browser from {site.drive['url']}, then: fmnbench data import" in message
+    site.page = confirmation(site).replace(b"action", b"inaction")
+    assert "titled 'Google Drive - Virus scan warning'" in refused(**site.drive)
     site.page = confirmation(site)
     site.content, site.kind = PAGE, "text/html"
     assert "fmnbench data import" in refused(**site.drive)
