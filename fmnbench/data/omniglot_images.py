@@ -11,7 +11,7 @@ from fmnbench.errors import DataError
 SIDE = 28  # pixels
 PIXELS = SIDE * SIDE
 ALL_IMAGES = 32_460  # 1,623 characters by 20 drawers (Lake et al. 2015)
-TRAINING_DRAWERS = 15  # of 20; the other five are the test split (Burda et al. 2016)
+TRAINING_DRAWERS = 15  # of 20: they give the 24,345 training images of Burda et al. 2016
 VALIDATION = 2_000  # images (Kim et al. 2018, He et al. 2019)
 FULL_ENOUGH = 4_000  # training images; with fewer a tenth validates
 VALIDATION_PURPOSE = "omniglot/validation"

@@ -1,7 +1,7 @@
 """A language with a known truth: an LSTM with random weights that speaks of a point in the plane.
 
-He et al. 2019, section 5.1 and their published generator: z from four normal distributions, an
-LSTM that sees z at its start, at each input and at each output, and sentences of fixed length.
+After the synthetic data of He et al. 2019: z from four normal distributions, an LSTM that sees z
+at its start, at each input and at each output, and sentences of fixed length.
 """
 
 import dataclasses
