@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float64, Int32
 from scipy.special import expit, logsumexp, ndtri
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 MEANS = np.array([(-2.0, -2.0), (2.0, 2.0), (-2.0, 2.0), (2.0, -2.0)])  # of z, weights 1/4 each
 LARGEST_WEIGHT = 1.0  # all weights are uniform on ±1 ...
@@ -52,17 +53,19 @@ class Language:
         self, z: Float64[np.ndarray, "n 2"], generator: np.random.Generator
     ) -> Int32[np.ndarray, "n t"]:
         """Returns a sentence for each z, as numbers of words from 0."""
-        drawn = [
-            self._sampled(z[rows], generator.random((rows.stop - rows.start, self.length)))
-            for rows in _blocks(len(z))
-        ]
+        with _one_thread():
+            drawn = [
+                self._sampled(z[rows], generator.random((rows.stop - rows.start, self.length)))
+                for rows in _blocks(len(z))
+            ]
         return np.concatenate(drawn)
 
     def log_likelihood(
         self, tokens: Int32[np.ndarray, "n t"], z: Float64[np.ndarray, "n 2"]
     ) -> Float64[np.ndarray, " n"]:
         """Returns log p(x | z) of each sentence with its z, in nats."""
-        parts = [self._log_likelihood(tokens[rows], z[rows]) for rows in _blocks(len(z))]
+        with _one_thread():
+            parts = [self._log_likelihood(tokens[rows], z[rows]) for rows in _blocks(len(z))]
         return np.concatenate(parts)
 
     def entropy(self, z: Float64[np.ndarray, "n 2"], generator: np.random.Generator) -> float:
@@ -176,6 +179,11 @@ def _normalised(scores: Float64[np.ndarray, "n v"]) -> Float64[np.ndarray, "n v"
     scores -= scores.max(1, keepdims=True)
     scores -= np.log(np.exp(scores).sum(1, keepdims=True))
     return scores
+
+
+def _one_thread() -> threadpool_limits:
+    """Keeps matrix products on one core: blocks are small, and threads that wait cost more."""
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _blocks(rows: int) -> Iterator[slice]:
