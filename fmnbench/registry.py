@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fmnbench import settings
-from fmnbench.declarations import BUILT_IN as BUILT_IN
-from fmnbench.declarations import Entry, declarations, first_line
+from fmnbench.declarations import BUILT_IN, Entry, declarations, first_line
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.spec import Setting, Settings
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from fmnbench.board.base import TIME, Better, Column, Protocol
-from fmnbench.registry import BUILT_IN, metrics
+from fmnbench.declarations import BUILT_IN
+from fmnbench.registry import metrics
 from fmnbench.spec import Result
 
 STANDARD = (

@@ -62,11 +62,11 @@ class _ContrastiveLoss(Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, a: Tensor, b: Tensor, direction: Direction) -> Tensor:
-        n = a.shape[1]
         scores = a.T @ b
         matched = scores.diagonal().mean()
         normaliser, softmax = _mean_softmax(scores, AXES[direction])
         # d loss / d scores = softmax / n − 1/n on the diagonal
+        n = a.shape[1]
         ctx.save_for_backward((b @ softmax.T - b) / n, (a @ softmax - a) / n)
         return normaliser - matched
 
@@ -90,9 +90,10 @@ def _mean_softmax(
             return (first + second) / 2, (p + q) / 2
     exponentials = scores.sub_(shift).clamp_(min=NEGLIGIBLE).exp_()
     totals = [exponentials.sum(axis, keepdim=True) for axis in axes]
-    normaliser = torch.stack([(shift + total.log()).mean() for total in totals]).mean()
+    logs = [(shift + total.log()).mean() for total in totals]
     weights = [(len(axes) * total).reciprocal() for total in totals]
-    return normaliser, exponentials.mul_(weights[0] if len(axes) == 1 else weights[0] + weights[1])
+    share = weights[0] if len(axes) == 1 else weights[0] + weights[1]
+    return torch.stack(logs).mean(), exponentials.mul_(share)
 
 
 CLIP_TEMPERATURE = math.log(1 / 0.07)  # 2.659: the start of CLIP's log-scale (Radford et al. 2021)

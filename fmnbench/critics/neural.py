@@ -52,6 +52,7 @@ class NeuralCritic(Critic):
         self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:
         (shared,) = self._shared
-        a = F.normalize(self.z_network(z), dim=1).T
-        b = F.normalize(self.x_network(shared(x)), dim=1).T
-        return contrastive_loss(self.scale * a, b, self.direction)
+        # cosines of unit vectors lose nothing that matters in float32, and are twice as fast
+        a = F.normalize(self.z_network(z), dim=1).float().T
+        b = F.normalize(self.x_network(shared(x)), dim=1).float().T
+        return contrastive_loss(self.scale.float() * a, b, self.direction).to(z.dtype)

@@ -18,6 +18,8 @@ class Digits:
     visit, validation and test rows once with a fixed stream.
     """
 
+    imports = ("sklearn.datasets", "sklearn.decomposition")  # slow ones, for workers to share
+
     def __init__(self, *, binary: bool = True) -> None:
         self.binary = binary
 

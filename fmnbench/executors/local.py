@@ -16,15 +16,15 @@ from multiprocessing.process import BaseProcess
 from fmnbench.executors.base import Event, Options
 from fmnbench.executors.worker import BUSY, save, work
 from fmnbench.provenance import provenance
+from fmnbench.registry import datasets
 from fmnbench.spec import Result, RunSpec, Status
 from fmnbench.store import Store
 
 POLL = 0.5  # seconds between looks at timeouts and at locks of other processes
 ALLOCATOR = {  # glibc keeps freed arrays for the next step: returning them doubles its time
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # bytes; the largest that glibc takes
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # bytes; larger arrays go back at once
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
-PRELOADED = ["fmnbench.executors.worker", "sklearn.datasets", "sklearn.decomposition"]
 GRACE = 5.0  # seconds that a killed process may take to go
 
 
@@ -35,7 +35,7 @@ class Running:
     spec: RunSpec
     process: BaseProcess
     pipe: Connection
-    since: float
+    since: float  # of the run itself: starting a worker's Python is not the run's fault
     busy: bool = False
     finished: bool = False
 
@@ -84,7 +84,7 @@ class LocalExecutor:
                 self._running.append(self._start(spec))
 
     def _start(self, spec: RunSpec) -> Running:
-        context = _context()
+        context = _context(_imports(spec))
         ours, theirs = context.Pipe()
         threads = max(1, cores() // self._options.jobs)
         process = context.Process(
@@ -108,6 +108,8 @@ class LocalExecutor:
             if message == BUSY:
                 running.busy = True
             else:
+                if message.kind == "started":
+                    running.since = time.monotonic()
                 running.finished = message.kind in ("finished", "elsewhere")
                 self._tell(message)
 
@@ -157,12 +159,18 @@ class LocalExecutor:
         self._tell(Event(spec=spec, kind="finished", status=status, error=error))
 
 
-def _context() -> SpawnContext | ForkServerContext:
+def _imports(spec: RunSpec) -> list[str]:
+    """Returns the modules that workers share with the server that they are forked from."""
+    dataset = datasets.get(spec.track.dataset)
+    return ["fmnbench.executors.worker", *getattr(dataset, "imports", ())]
+
+
+def _context(preloaded: list[str]) -> SpawnContext | ForkServerContext:
     """Returns the way to start workers; on POSIX a server with torch imported, ready to fork."""
     if os.name != "posix":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(preloaded)
     before = {name: os.environ.get(name) for name in ALLOCATOR}
     os.environ.update(ALLOCATOR)
     resource_tracker.ensure_running()  # first: its start would unblock what follows

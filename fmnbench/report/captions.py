@@ -22,7 +22,7 @@ def held_fixed(board: Board) -> str:
     parts = [
         f"dataset {_component(track.dataset, track.dataset_settings)}",
         f"architecture {_component(track.architecture, track.architecture_settings)}",
-        f"{track.epochs} epochs" + (pause if track.patience else ""),
+        f"{track.epochs} epoch{'s' * (track.epochs > 1)}" + (pause if track.patience else ""),
         f"batch size {track.batch_size}",
         f"{track.optimizer} with learning rate {track.learning_rate:g}"
         + (f" and weight decay {track.weight_decay:g}" if track.weight_decay else ""),
@@ -30,6 +30,16 @@ def held_fixed(board: Board) -> str:
         track.precision,
     ]
     return f"Held fixed: {'; '.join(parts)}."
+
+
+def methods(board: Board) -> str:
+    """Returns all settings of the critics that a table compares, "" if none has any."""
+    found = _once(
+        _component(row.task.critic, row.task.critic_settings)
+        for row in board.rows
+        if row.task.critic_settings and row.records
+    )
+    return f"Critics: {'; '.join(found)}." if found else ""
 
 
 def legend(board: Board, bold: str) -> str:

@@ -15,7 +15,7 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, sources, title
+from fmnbench.report.captions import definitions, held_fixed, legend, methods, sources, title
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
@@ -55,7 +55,7 @@ def _section(board: Board, options: Options) -> Iterator[str]:
     if board.notes:
         yield from (f"{number}. {escape(note)}" for number, note in enumerate(board.notes, 1))
         yield ""
-    for text in (definitions(board), *sources(board)):
+    for text in (methods(board), definitions(board), *sources(board)):
         if text:
             yield from (escape(text), "")
 

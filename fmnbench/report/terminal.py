@@ -21,7 +21,7 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, sources, title
+from fmnbench.report.captions import definitions, held_fixed, legend, methods, sources, title
 
 LABEL_WIDTH = 30  # characters; longer names fold
 GAP = 2  # characters between columns: one of them a divider of the box
@@ -61,9 +61,9 @@ def _parts(board: Board, options: Options) -> Iterator[RenderableType]:
         yield Padding(Text(f"{number}. {printable(note)}"), (0, 0, 0, 1))
     if board.notes:
         yield ""
-    for text in (legend(board, "Bold" if options.color else STAR), definitions(board)):
-        yield Text(printable(text), style="dim")
-    yield from (Text(printable(text), style="dim") for text in sources(board))
+    bold = "Bold" if options.color else STAR
+    texts = (legend(board, bold), methods(board), definitions(board), *sources(board))
+    yield from (Text(printable(text), style="dim") for text in texts if text)
     yield ""
 
 
