@@ -1,4 +1,5 @@
 import dataclasses
+import signal
 import sys
 from typing import NamedTuple
 
@@ -113,9 +114,25 @@ def fmnbench(capsys, exit_code):
     return run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c():
+    """Lets Ctrl-C interrupt, as on a terminal; a job in the background inherits that it is not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registers_of_the_module():
+    """Forgets after each file of tests what its fixtures have registered."""
+    yield from _restored()
+
+
 @pytest.fixture
 def registers():
     """Returns the registers; what a test registers is forgotten after it."""
+    yield from _restored()
+
+
+def _restored():
     before = {}
     for label, registry in REGISTRIES.items():
         registry.entries()
