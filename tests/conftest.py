@@ -139,6 +139,9 @@ def _restored():
         before[label] = (dict(registry._entries), dict(registry._objects))
     yield REGISTRIES
     for label, registry in REGISTRIES.items():
-        registry._entries, registry._objects = before[label]
+        entries, objects = before[label]
+        # a built-in that was imported meanwhile stays: its file would not run a second time
+        imported = {name: each for name, each in registry._objects.items() if name in entries}
+        registry._entries, registry._objects = entries, imported | objects
     for name in [name for name in sys.modules if name.startswith("fmnbench_plugin_")]:
         del sys.modules[name]
