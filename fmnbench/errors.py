@@ -28,6 +28,10 @@ class Declined(FmnbenchError):  # noqa: N818 - a component says no, with its rea
     """A component does not apply to this task; the text is the reason a board shows."""
 
 
+class DataMissing(Declined):
+    """The data of a run are not on this machine; the text has the command that gets them."""
+
+
 class Diverged(FmnbenchError):  # noqa: N818 - the name of the status that it leads to
     """A loss stopped being finite; the text says where, `curve` holds the epochs before."""
 

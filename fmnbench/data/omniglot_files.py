@@ -73,6 +73,7 @@ def from_pt(path: Path, *, counts: Counts = BURDA) -> Images:
         test=test,
         binary=are_bits(train, validation, test),
         source=f"tensors of {path.name}",
+        form="he",
     )
 
 
@@ -99,6 +100,7 @@ def from_mat(path: Path, *, counts: Counts = BURDA, validation: int = VALIDATION
         test=test,
         binary=are_bits(pool, test),
         source=f"MATLAB arrays of {path.name}",
+        form="burda",
     )
 
 

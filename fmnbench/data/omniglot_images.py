@@ -22,7 +22,8 @@ TEST_PURPOSE = "omniglot/test order"
 class Images:
     """Three splits of images, flattened row by row; values are the share of ink, from 0 to 1.
 
-    `binary` says that all values are bits already; `source` says in words what they came from.
+    `binary` says that all values are bits already; `source` says in words what they came from,
+    `form` which of the published files that is: "partial" where images are missing.
     """
 
     train: Float32[np.ndarray, "n 784"]
@@ -30,6 +31,7 @@ class Images:
     test: Float32[np.ndarray, "t 784"]
     binary: bool
     source: str
+    form: str
 
     def __post_init__(self) -> None:
         for name in ("train", "validation", "test"):
@@ -54,7 +56,7 @@ def are_bits(*splits: Float32[np.ndarray, "_ 784"]) -> bool:
 
 
 def split_by_drawer(
-    ink: Float32[np.ndarray, "n 784"], trains: Bool[np.ndarray, " n"], source: str
+    ink: Float32[np.ndarray, "n 784"], trains: Bool[np.ndarray, " n"], source: str, form: str
 ) -> Images:
     """Returns the splits of images in a canonical order, given which a training drawer drew.
 
@@ -71,6 +73,7 @@ def split_by_drawer(
         )
     validation = VALIDATION if len(training) >= FULL_ENOUGH else len(training) // 10
     if len(ink) != ALL_IMAGES:
+        form = "partial"
         source += f", {len(ink):,} of {ALL_IMAGES:,} images, {validation:,} of them validate"
     train_rows, validation_rows = held_out(len(training), validation, VALIDATION_PURPOSE)
     return Images(
@@ -79,4 +82,5 @@ def split_by_drawer(
         test=ink[test[permutation(len(test), TEST_PURPOSE)]],
         binary=are_bits(ink),
         source=source,
+        form=form,
     )

@@ -39,7 +39,7 @@ def from_lake(paths: Sequence[Path]) -> Images:
         if one.key == other.key:
             name = f"{one.character:04d}_{one.drawer:02d}.png"
             raise DataError(f"{_names(paths)}: {name} is there twice.")
-    return _images(found, f"Lake's drawings in {_names(paths)}")
+    return _images(found, f"Lake's drawings in {_names(paths)}", "lake")
 
 
 def from_hub_rows(rows: Iterable[Mapping[str, object]]) -> Images:
@@ -66,8 +66,8 @@ def from_hub_rows(rows: Iterable[Mapping[str, object]]) -> Images:
         raise DataError("The hub's Omniglot has no rows.")
     if len({drawing.key for drawing in named}) == len(labelled):
         by_name = sorted(named, key=lambda drawing: drawing.key)
-        return _images(by_name, "the hub's drawings, drawers known")
-    return _images(_drawers_assigned(labelled), "the hub's drawings, drawers unknown")
+        return _images(by_name, "the hub's drawings, drawers known", "lake")
+    return _images(_drawers_assigned(labelled), "the hub's drawings, drawers unknown", "hub")
 
 
 def _drawers_assigned(labelled: Sequence[Drawing]) -> list[Drawing]:
@@ -85,13 +85,14 @@ def _drawers_assigned(labelled: Sequence[Drawing]) -> list[Drawing]:
     return assigned
 
 
-def _images(found: Sequence[Drawing], source: str) -> Images:
+def _images(found: Sequence[Drawing], source: str, form: str) -> Images:
     """Returns the splits of drawings with drawers, in the order given."""
     sides = sorted({drawing.side for drawing in found})
     if len(sides) > 1:
         raise DataError(f"{source}: images of 28×28 and of 105×105 pixels are mixed.")
     trains = np.array([drawing.drawer <= TRAINING_DRAWERS for drawing in found])
-    return split_by_drawer(ink(found), trains, f"{source} ({sides[0]}×{sides[0]})")
+    side = sides[0]
+    return split_by_drawer(ink(found), trains, f"{source} ({side}×{side})", f"{form}-{side}")
 
 
 def _read(path: Path) -> Iterator[Drawing]:

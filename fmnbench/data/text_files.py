@@ -129,15 +129,10 @@ def yahoo_10k(validation: Path, test: Path, *, longest: int | None = None) -> Do
 
 
 def _places(folder: Path, name: str) -> list[Path]:
-    inside = (
-        "",
-        name,
-        f"data/{name}",
-        f"{name}_data",
-        f"data/{name}_data",
-        f"datasets/{name}_data",
-    )
-    return [folder / place for place in inside]
+    """Returns the folders to look into: the likely ones, then all others."""
+    likely = ("", name, f"data/{name}", f"{name}_data")
+    others = sorted(path for path in folder.rglob("*") if path.is_dir())
+    return [*(folder / place for place in likely), *others]
 
 
 def _three(place: Path, prefix: str) -> tuple[Path, Path, Path] | None:

@@ -1,0 +1,209 @@
+"""The cache: each dataset as an Arrow folder of Hugging Face `datasets`, beside an account of it.
+
+`<cache>/datasets/<place>/account.json` names the folder of the data that count, so that new data
+take the place of old ones in one step. A place is a dataset's name, or text/NAME of one's own.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
+import pydantic
+
+from fmnbench.data.catalogue import outside
+from fmnbench.errors import DataError, DataMissing, UsageError
+from fmnbench.files import sync_folder, write_atomically
+from fmnbench.spec import Settings
+
+VARIABLE = "FMNBENCH_CACHE"  # names the cache's folder
+ACCOUNT = "account.json"
+SPLITS = ("train", "validation", "test")
+OWN_TEXTS = "text"  # the dataset whose places carry names that users give
+Kind = Literal["images", "texts"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Account:
+    """What is known of the data of one place.
+
+    `source` says in words what they were read from, `form` which published form of the dataset
+    that is, `files` the SHA-256 of each file by name. `dropped` counts lines of texts that were
+    left out. `statistics` are those of the dataset at `settings`, its defaults, as
+    `fmnbench.fingerprint` measures them; their sha256 is the fingerprint.
+    """
+
+    place: str
+    folder: str
+    kind: Kind
+    source: str
+    form: str
+    files: Mapping[str, str]
+    binary: bool = False
+    dropped: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    settings: Settings
+    statistics: Mapping[str, object]
+    arrived: str
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint at default settings."""
+        return str(self.statistics["sha256"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Held:
+    """Data that lie in a folder, to be made into splits."""
+
+    folder: Path
+    kind: Kind
+    binary: bool = False
+
+    def column(self, split: str, name: str) -> pa.ChunkedArray:
+        """Returns a column, memory-mapped.
+
+        Raises:
+            DataError: the folder is not whole.
+        """
+        parts = sorted((self.folder / split).glob("*.arrow"))
+        try:
+            tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in parts]
+            return pa.concat_tables(tables)[name]
+        except (OSError, KeyError, pa.ArrowInvalid) as error:
+            raise DataError(
+                f"The data in {self.folder} are damaged ({error}); fetch or import them again."
+            ) from error
+
+    def forget_derived(self) -> None:
+        """Removes what was worked out from the data, such as ids of words."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name not in SPLITS:
+                shutil.rmtree(path)
+
+
+def cache_folder() -> Path:
+    """Returns where data are kept: FMNBENCH_CACHE, or fmnbench's folder in the user's cache."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given).expanduser().absolute()
+    try:
+        import platformdirs  # not there where only what runs need is installed
+    except ImportError as error:
+        raise UsageError(f"platformdirs is not installed; name a folder by {VARIABLE}.") from error
+    return platformdirs.user_cache_path("fmnbench")
+
+
+def downloads(source: str) -> Path:
+    """Returns the folder of what was downloaded from a source."""
+    return cache_folder() / "downloads" / source
+
+
+def home(place: str) -> Path:
+    """Returns the folder of a place."""
+    return cache_folder() / "datasets" / place
+
+
+def own_texts() -> list[str]:
+    """Returns the places of texts that users have brought."""
+    return sorted(
+        f"{OWN_TEXTS}/{path.parent.name}" for path in home(OWN_TEXTS).glob(f"*/{ACCOUNT}")
+    )
+
+
+def account(place: str) -> Account | None:
+    """Returns the account of a place, or None where nothing is there.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    path = home(place) / ACCOUNT
+    try:
+        return _reader()(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, pydantic.ValidationError) as error:
+        reason = str(error).split("\n")[0]
+        raise DataError(f"{path} cannot be read ({reason}); fetch or import it again.") from error
+
+
+def held(place: str) -> Held:
+    """Returns the data of a place.
+
+    Raises:
+        DataMissing: nothing is there; the text has the command that gets it.
+    """
+    found = account(place)
+    if found is None:
+        way = f"fetch {place}" if outside(place).sources else f"import {place} PATH..."
+        raise DataMissing(f"The data of '{place}' are not here; get them by: fmnbench data {way}")
+    return Held(folder=home(place) / found.folder, kind=found.kind, binary=found.binary)
+
+
+def keep(
+    place: str, tables: Mapping[str, pa.Table], describe: Callable[[Path], Account]
+) -> Account:
+    """Returns the account of new data, which are then those of the place.
+
+    `describe` gets the folder of the tables and gives the account, or refuses the data by raising.
+    What was there before stays until the new data are whole, then goes.
+    """
+    with _locked(place):
+        with tempfile.TemporaryDirectory(dir=home(place), prefix=".new.") as temporary:
+            whole = Path(temporary) / "data"
+            _write(tables, whole)
+            found = describe(whole)
+            target = home(place) / found.folder
+            if target.exists():  # the same data again, perhaps because these are damaged
+                target.replace(Path(temporary) / "old")
+            whole.replace(target)
+            sync_folder(target.parent)
+        text = json.dumps(dataclasses.asdict(found), indent=1, sort_keys=True, ensure_ascii=False)
+        write_atomically(home(place) / ACCOUNT, f"{text}\n".encode())
+        for path in home(place).iterdir():
+            if path.is_dir() and path.name != found.folder:
+                shutil.rmtree(path, ignore_errors=True)
+    return found
+
+
+def _write(tables: Mapping[str, pa.Table], folder: Path) -> None:
+    """Writes tables as `datasets.load_from_disk` reads them, and sees them onto the disk."""
+    import datasets  # type: ignore[import-untyped]  # it ships no types
+
+    bars = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        splits = {name: datasets.Dataset(table) for name, table in tables.items()}
+        datasets.DatasetDict(splits).save_to_disk(folder, num_shards=dict.fromkeys(splits, 1))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        if not bars:
+            datasets.enable_progress_bars()
+    for path in folder.rglob("*.arrow"):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _locked(place: str) -> Iterator[None]:
+    """Keeps other processes from a place; waits for the one that is there first."""
+    import filelock
+
+    try:
+        home(place).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{home(place)} cannot be made: {error.strerror}") from error
+    with filelock.FileLock(home(place) / "lock"):
+        yield
+
+
+@functools.cache
+def _reader() -> Callable[..., Account]:
+    return pydantic.TypeAdapter(Account).validate_json
