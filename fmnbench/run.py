@@ -113,7 +113,7 @@ def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:
     track = spec.track
     dataset = cast(Dataset, datasets.get(track.dataset)(**track.dataset_settings))
     splits = dataset.load()
-    sha256 = verify(track.dataset, track.dataset_settings, splits)
+    sha256 = verify(track.dataset, track.dataset_settings, splits, spec.dataset_fingerprint)
     return splits.to(device, DTYPES[track.precision]), sha256
 
 

@@ -10,7 +10,9 @@ LARGEST_INK = 16.0  # of a pixel: each counts the inked cells of a 4 × 4 field
 TRAIN, VALIDATION = 1257, 180  # rows; the other 360 of 1,797 are the test split
 
 
-@datasets.register("digits", source="Alpaydin & Kaynak 1998 (UCI), scikit-learn", version=1)
+@datasets.register(
+    "digits", source="Alpaydin & Kaynak 1998 (UCI), scikit-learn", licence="CC BY 4.0", version=1
+)
 class Digits:
     """Scans of 1,797 handwritten digits, 8×8 pixels, from scikit-learn.
 

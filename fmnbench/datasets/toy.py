@@ -62,7 +62,7 @@ def mixture(rows_per_class: int = 20_000) -> Mixture:
     )
 
 
-@datasets.register("toy", source="project report, Table 1", version=1)
+@datasets.register("toy", source="project report, Table 1", licence="MIT", version=1)
 class Toy:
     """Mixture of 10 Gaussians in 16 dimensions, 200,000 rows made on the spot."""
 

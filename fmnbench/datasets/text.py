@@ -1,0 +1,22 @@
+"""Any texts of one's own."""
+
+from fmnbench.data.cache import OWN_TEXTS
+from fmnbench.datasets.base import KeptTexts
+from fmnbench.errors import UsageError
+from fmnbench.registry import datasets
+
+
+@datasets.register("text", source="the user's own files", licence="the files' own", version=1)
+class Text(KeptTexts):
+    """Any three UTF-8 files, one document a line, imported under a `name`.
+
+    `fmnbench data import text/NAME TRAIN VALIDATION TEST` brings them.
+    """
+
+    def __init__(self, *, name: str = "", vocabulary: int | None = 20_000) -> None:
+        super().__init__(vocabulary=vocabulary)
+        if not name:
+            raise UsageError(
+                "dataset 'text' needs a name: dataset_settings = { name = \"NAME\" }."
+            )
+        self.place = f"{OWN_TEXTS}/{name}"
