@@ -1,8 +1,6 @@
 """From what was asked for to the exact runs: selection, overrides, every default filled in."""
 
 import dataclasses
-import functools
-import json
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import pydantic
 
 from fmnbench.errors import ComponentError, UsageError, unknown
-from fmnbench.fingerprint import fingerprint
+from fmnbench.fingerprint import fingerprint, missing
 from fmnbench.registry import REGISTRIES, architectures, critics, datasets, objectives
-from fmnbench.spec import RunSpec, Setting, Task, Track, canonical_json
+from fmnbench.spec import RunSpec, Setting, Task, Track
 from fmnbench.suite import TRACK_FIELDS, Comparison, all_suites, load_suite
 
 NOT_RECIPE = {"name", "dataset", "dataset_settings", "architecture", "architecture_settings"}
@@ -42,10 +40,14 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The runs to do, and the tasks that cannot be planned with the reason."""
+    """The runs to do, and the tasks that cannot be planned with the reason.
+
+    `missing` says by the name of a track how to get its data, which are not on this machine.
+    """
 
     specs: tuple[RunSpec, ...]
     problems: tuple[str, ...] = ()
+    missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def tasks(selection: Selection) -> list[Task]:
@@ -81,6 +83,7 @@ def plan(rows: Sequence[Task], seeds: Sequence[int]) -> Plan:
     """
     specs: list[RunSpec] = []
     problems: dict[str, None] = {}
+    absent: dict[str, str] = {}
     for row in rows:
         try:
             first = resolve(row, seeds[0])
@@ -90,9 +93,12 @@ def plan(rows: Sequence[Task], seeds: Sequence[int]) -> Plan:
             raise UsageError(f"Track '{row.track.name}': {error}") from None
         else:
             specs += [dataclasses.replace(first, seed=seed) for seed in seeds]
+            reason = missing(first.track.dataset, first.track.dataset_settings)
+            if reason:
+                absent[first.track.name] = reason
     if not specs:
         raise UsageError(" ".join(problems))
-    return Plan(specs=tuple(specs), problems=tuple(problems))
+    return Plan(specs=tuple(specs), problems=tuple(problems), missing=absent)
 
 
 def resolve(task: Task, seed: int) -> RunSpec:
@@ -121,14 +127,9 @@ def resolve(task: Task, seed: int) -> RunSpec:
         objective_settings=objectives.fill(task.objective, task.objective_settings),
         lambda_=float(task.lambda_),
         seed=seed,
-        dataset_fingerprint=_fingerprint(track.dataset, canonical_json(full.dataset_settings)),
+        dataset_fingerprint=fingerprint(track.dataset, full.dataset_settings),
         versions=versions | {"metrics": METRICS_VERSION, "training": TRAINING_VERSION},
     )
-
-
-@functools.cache
-def _fingerprint(dataset: str, settings: str) -> str:
-    return fingerprint(dataset, json.loads(settings))
 
 
 def _fits(comparison: Comparison, selection: Selection) -> bool:

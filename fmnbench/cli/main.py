@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 import fmnbench
+from fmnbench.cli.data_command import data_app
 from fmnbench.cli.list_command import list_command
 from fmnbench.cli.report_command import report_command
 from fmnbench.cli.results_command import results_app
@@ -26,6 +27,7 @@ app.command("list")(list_command)
 app.command("run")(run_command)
 app.command("report")(report_command)
 app.add_typer(results_app, name="results")
+app.add_typer(data_app, name="data")
 
 
 def _show_version(wanted: bool) -> bool:

@@ -173,15 +173,19 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool) -> int:
         typer.echo(f"left out: {problem}", err=True)
     stored, corrupt = _stored(store, chosen.specs, options, dry_run=dry_run)
     left = [spec for spec in chosen.specs if spec.key not in stored]
+    skipped = {
+        spec.key: reason for spec in left if (reason := chosen.missing.get(spec.track.name))
+    }
+    left = [spec for spec in left if spec.key not in skipped]
     if left:
         options = _settled(options)
     wrong = bool(corrupt or chosen.problems)
     if dry_run:
-        print_plan(chosen.specs, left, store, max(options.jobs, 1))
+        print_plan(chosen.specs, left, skipped, store, max(options.jobs, 1))
         return SOME_FAILED if wrong else 0
     finished = _execute(left, options)
     results = [store.get(spec.track.name, spec.key) for spec in chosen.specs]
-    bad = print_outcome(chosen.specs, results, stored.keys(), store)
+    bad = print_outcome(chosen.specs, results, stored.keys(), skipped, store)
     if not finished:
         return INTERRUPTED
     return SOME_FAILED if bad or wrong else 0

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 import typer
 
@@ -13,44 +13,62 @@ from fmnbench.store import Store
 BAD = ("failed", "diverged", "timeout", "out_of_memory")
 
 
-def print_plan(specs: Sequence[RunSpec], left: Sequence[RunSpec], store: Store, jobs: int) -> None:
-    """Prints what would run, row by row, with the cost that records of like runs show."""
+def print_plan(
+    specs: Sequence[RunSpec],
+    left: Sequence[RunSpec],
+    skipped: Mapping[str, str],
+    store: Store,
+    jobs: int,
+) -> None:
+    """Prints what would run, row by row, with the cost that records of like runs show.
+
+    `skipped` has the reason of each run whose data are missing, by its key.
+    """
     seconds = _measured_seconds(specs, store)
     todo = {spec.key for spec in left}
     rows: list[dict[str, object]] = []
     total, unknown = 0.0, 0
     for runs in _by_row(specs):
-        missing = sum(spec.key in todo for spec in runs)
+        here = sum(spec.key in todo for spec in runs)
+        without_data = sum(spec.key in skipped for spec in runs)
         cost = seconds.get(_row_key(runs[0]))
-        total += (cost or 0.0) * missing
-        unknown += 0 if cost else missing
+        total += (cost or 0.0) * here
+        unknown += 0 if cost else here
         rows.append(
             {
                 "track": runs[0].track.name,
                 "row": row_name(runs[0]),
                 "seeds": _numbers([spec.seed for spec in runs]),
-                "in store": len(runs) - missing,
-                "to run": missing,
+                "in store": len(runs) - here - without_data,
+                "to run": here,
                 "s per run": f"{cost:.1f}" if cost else "not known yet",
             }
         )
     print_table(rows)
-    typer.echo(f"{len(left)} runs to do, {len(specs) - len(left)} in the store.")
+    stored = len(specs) - len(left) - len(skipped)
+    typer.echo(f"{len(left)} runs to do, {stored} in the store.")
+    _print_skipped(skipped)
     if total:
         rest = f", and {unknown} runs of unknown cost" if unknown else ""
         typer.echo(f"About {total / jobs:.0f} s with --jobs {jobs}{rest}.")
 
 
 def print_outcome(
-    specs: Sequence[RunSpec], results: Sequence[Result | None], stored: Set[str], store: Store
+    specs: Sequence[RunSpec],
+    results: Sequence[Result | None],
+    stored: Set[str],
+    skipped: Mapping[str, str],
+    store: Store,
 ) -> int:
-    """Prints a line a row and what failed; returns how many runs ended badly."""
+    """Prints a line a row and what failed or was skipped; returns how many runs ended badly."""
     endings = {result.spec.key: result for result in results if result is not None}
     rows = []
     for runs in _by_row(specs):
         found = [endings[spec.key] for spec in runs if spec.key in endings]
         others: Counter[str] = Counter(each.status for each in found if each.status != "done")
-        others["not finished"] = len(runs) - len(found)
+        without_data = sum(spec.key in skipped.keys() - endings.keys() for spec in runs)
+        others["skipped"] += without_data
+        others["not finished"] = len(runs) - len(found) - without_data
         times = [each.provenance.seconds for each in found if each.status == "done"]
         rows.append(
             {
@@ -66,9 +84,16 @@ def print_outcome(
     for result in endings.values():
         if result.status != "done":
             typer.echo(_ending(result))
+    _print_skipped(skipped)
     done = sum(result.status == "done" for result in endings.values())
     typer.echo(f"{done} of {len(specs)} runs done; their records are in {store.folder}.")
     return sum(result.status in BAD for result in endings.values())
+
+
+def _print_skipped(skipped: Mapping[str, str]) -> None:
+    """Prints a line for each reason that runs are skipped for."""
+    for reason, runs in Counter(skipped.values()).items():
+        typer.echo(f"{runs} run{'s' * (runs > 1)} skipped: {reason}")
 
 
 def _ending(result: Result) -> str:
