@@ -10,7 +10,7 @@ import sys
 import time
 
 GOAL = 0.6  # seconds
-COMMANDS = ("--help", "run --help", "list", "list tasks", "results --help")
+COMMANDS = ("--help", "run --help", "list", "list tasks", "data list", "results --help")
 CHILD = """
 import sys
 from fmnbench.cli.main import main
