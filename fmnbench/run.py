@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 import torch
+from safetensors.torch import save as save_weights
 
 from fmnbench.architectures.base import VAE
 from fmnbench.critics.base import Critic
 from fmnbench.datasets.base import Dataset, Splits
 from fmnbench.errors import Declined, Diverged
+from fmnbench.files import write_atomically
 from fmnbench.fingerprint import verify
 from fmnbench.metrics.base import Evaluation, Metric
 from fmnbench.objectives.base import Objective
@@ -23,6 +25,7 @@ from fmnbench.rng import isolated
 from fmnbench.spec import Result, RunSpec, Status
 from fmnbench.train import EpochReport, Model, train
 
+WEIGHTS = "weights.safetensors"
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
 
@@ -39,7 +42,8 @@ class Setting:
 def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport) -> Result:
     """Returns the record of a run, whatever becomes of it; resumes from `work` if it was cut off.
 
-    The checkpoint and, after an unforeseen error, its traceback lie in the folder `work`.
+    The checkpoint, the weights of a trained VAE (WEIGHTS) and, after an unforeseen error, its
+    traceback lie in the folder `work`.
     """
     torch.set_num_threads(setting.threads)
     clock = Clock()
@@ -53,7 +57,7 @@ def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport)
     )
     result = Result(spec=spec, status="done", provenance=origin)
     try:
-        result = _numbers(result, work / "checkpoint.pt", clock, report)
+        result = _numbers(result, work, clock, report)
     except Exception as error:  # noqa: BLE001, RUF100 - whatever a component raises is recorded
         status = _status(error)
         if status == "failed":
@@ -83,15 +87,16 @@ class Clock:
         self._since = now
 
 
-def _numbers(result: Result, checkpoint: Path, clock: Clock, report: EpochReport) -> Result:
-    """Returns the result with metrics and curve."""
+def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> Result:
+    """Returns the result with metrics and curve; leaves the trained VAE's weights in `work`."""
     spec = result.spec
     device = torch.device(result.provenance.device)
     splits, sha256 = load(spec, device)
     clock.lap("data")
     model = build(spec, splits)
-    progression = train(model, splits, spec, checkpoint=checkpoint, report=report)
+    progression = train(model, splits, spec, checkpoint=work / "checkpoint.pt", report=report)
     clock.lap("train")
+    write_atomically(work / WEIGHTS, save_weights(_contiguous(model.vae)))
     clock.seconds["train"] = progression.seconds
     values = evaluate(model.vae, splits, spec, clock)
     origin = dataclasses.replace(
@@ -106,6 +111,11 @@ def _numbers(result: Result, checkpoint: Path, clock: Clock, report: EpochReport
         curve=tuple(progression.curve),
         provenance=origin,
     )
+
+
+def _contiguous(vae: VAE) -> dict[str, torch.Tensor]:
+    """Returns the weights of a VAE by name, as safetensors takes them."""
+    return {name: weight.contiguous() for name, weight in vae.state_dict().items()}
 
 
 def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:

@@ -13,7 +13,7 @@ from fmnbench.files import write_atomically
 from fmnbench.spec import KEY_LENGTH, Result
 
 SUFFIX = ".json"
-WORK = ".work"  # folders that start with a dot hold no records
+WORK, WEIGHTS = ".work", ".weights"  # folders that start with a dot hold no records
 TRACK_NAME = re.compile(r"[A-Za-z0-9_+=,-][A-Za-z0-9._+=,-]*")
 KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
 SHOWN = 10  # candidates that an ambiguous prefix lists
@@ -43,6 +43,10 @@ class Store:
     def work(self, key: str) -> Path:
         """Returns the folder for one run's checkpoint and lock; it need not exist."""
         return self.folder / WORK / _checked_key(key)
+
+    def weights(self, key: str) -> Path:
+        """Returns the file for the weights of a done run's VAE; it need not exist."""
+        return self.folder / WEIGHTS / f"{_checked_key(key)}.safetensors"
 
     def get(self, track: str, key: str) -> Result | None:
         """Returns the stored result, or None where there is none; RecordError as `load`."""

@@ -9,10 +9,13 @@ import sys
 import time
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from fmnbench.executors.base import Options
 from fmnbench.executors.local import LocalExecutor
 from fmnbench.plan import Selection, plan, tasks
+from fmnbench.run import build, load
 from fmnbench.store import Store
 
 PATIENCE = 120  # seconds; nothing here takes a tenth of it on an idle machine
@@ -171,12 +174,23 @@ def plugin(tmp_path_factory):
 def test_a_run_past_its_timeout_is_killed_and_recorded_and_the_others_are_done(tmp_path, plugin):
     runs = specs("epochs=1", critics=("hanging", "none"))
     started = time.monotonic()
-    carry_out(runs, tmp_path, timeout=10.0, plugins=[plugin])
+    carry_out(runs, tmp_path, jobs=2, timeout=10.0, plugins=[plugin])
     assert time.monotonic() - started < 60
     statuses = {result.spec.critic: result for result in records(tmp_path).values()}
     assert statuses["hanging"].status == "timeout"
     assert statuses["hanging"].error == "not done after 10 s"
     assert statuses["none"].status == "done"
+
+
+def test_the_weights_of_a_done_run_are_kept_and_give_its_numbers(tmp_path):
+    (spec,) = specs("epochs=1")
+    carry_out([spec], tmp_path)
+    (result,) = records(tmp_path).values()
+    splits, _ = load(spec, torch.device("cpu"))
+    model = build(spec, splits)
+    model.vae.load_state_dict(load_file(Store(tmp_path).weights(spec.key)))
+    kl = model.vae.encode(splits.test).kl_from_standard().double().sum(1).mean().item()
+    assert kl == pytest.approx(result.metrics["kl"], rel=1e-6)  # float32, in other blocks
 
 
 def test_a_lost_worker_is_a_failed_run_that_names_the_signal(tmp_path, plugin):

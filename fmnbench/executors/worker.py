@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from fmnbench.executors.base import Event, EventKind, Options
 from fmnbench.registry import load_plugin
-from fmnbench.run import Setting, execute
+from fmnbench.run import WEIGHTS, Setting, execute
 from fmnbench.spec import Attempt, Result, RunSpec
 from fmnbench.store import Store
 
@@ -65,13 +65,17 @@ def _work_alone(spec: RunSpec, options: Options, threads: int, pipe: Connection)
 def save(store: Store, result: Result, before: Result | None) -> None:
     """Stores a result, with the ending that it replaces in its history.
 
-    The folder of a done run goes, with the lock: who waits for that finds the record.
+    A done run's weights are kept; its folder goes, with the lock: who waits for that finds the
+    record.
     """
     if before is not None:
         history = (*before.history, Attempt(status=before.status, error=before.error))
         result = dataclasses.replace(result, history=history)
     store.save(result, replace=before is not None)
     if result.status == "done":
+        weights = store.weights(result.spec.key)
+        weights.parent.mkdir(exist_ok=True)
+        (store.work(result.spec.key) / WEIGHTS).replace(weights)
         shutil.rmtree(store.work(result.spec.key), ignore_errors=True)
 
 
