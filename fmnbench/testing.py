@@ -20,7 +20,7 @@ from fmnbench.objectives.base import Objective, Progress
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated, stream
 
-ROWS, WIDTH = 32, 12  # of the made-up batches
+ROWS, WIDTH = 32, 12  # of the made-up batches, unless an architecture takes one image size only
 ATOL = 1e-5  # float32 sums of a few dozen terms
 
 
@@ -47,12 +47,14 @@ def check_dataset(name: str) -> None:
 def check_architecture(name: str) -> None:
     """Distributions are per row, rows do not mix, every weight learns, a seed fixes it all."""
     make = cast(Callable[[int], VAE], architectures.get(name))
-    x = torch.bernoulli(torch.full((ROWS, WIDTH), 0.5), generator=stream(0, "check/x"))
+    shape: tuple[int, int] | None = getattr(make, "image_shape", None)
+    width = WIDTH if shape is None else math.prod(shape)
+    x = torch.bernoulli(torch.full((ROWS, width), 0.5), generator=stream(0, "check/x"))
     state = torch.get_rng_state()
     with isolated(0, "check"):
-        vae = make(WIDTH)
+        vae = make(width)
     with isolated(0, "check"):
-        twin = make(WIDTH)
+        twin = make(width)
     q = vae.encode(x)
     z = q.rsample(generator=stream(0, "check/z"))
     likelihood = vae.decode(z)

@@ -1,6 +1,7 @@
 """What an architecture is: an encoder, a decoder and a prior that return distributions."""
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -26,8 +27,11 @@ class VAE(nn.Module):
     """The base of all architectures. A subclass takes the row width and keyword-only settings.
 
     `encode` and `decode` treat rows alone: row i of the result depends on row i of the input.
+    `image_shape` is the one size of images that it takes, height and width; None where rows may
+    have any width.
     """
 
+    image_shape: ClassVar[tuple[int, int] | None] = None
     latent: int
 
     def encode(self, x: Float[Tensor, "n x"]) -> DiagonalNormal:
