@@ -11,7 +11,7 @@ from typing import cast
 from fmnbench.data import cache, hub
 from fmnbench.data.cache import Account, Held
 from fmnbench.data.catalogue import Source, outside, source
-from fmnbench.data.download import download, pin, require_online
+from fmnbench.data.download import download, pin, pinned, require_online
 from fmnbench.data.intake import read
 from fmnbench.data.tables import Contents
 from fmnbench.data.tokens import WORD_LIST
@@ -87,9 +87,12 @@ def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Acco
     folder = cache.downloads(origin.name)
     found = {}
     for name, remote in origin.files.items():
-        if not (folder / name).is_file():
+        path, recorded = folder / name, pinned(folder / name)
+        if recorded is not None and path.is_file() and _hash(path) == recorded:
+            found[name] = recorded
+        else:
             require_online(offline, f"{name} is")
-        found[name] = download(remote, folder / name, progress=partial(progress, name))
+            found[name] = download(remote, path, progress=partial(progress, name))
     contents = read(place, [folder / name for name in origin.files])
     account = _arrived(place, contents, found)
     for name, sha256 in found.items():
