@@ -28,7 +28,7 @@ FORMATS = ("rich", "markdown", "csv", "json")
 BY_SUFFIX = {".csv": "csv", ".json": "json"}  # of --out, where no format is given
 
 
-def report_command(
+def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     store: StoreOption = DEFAULT_STORE,
     suite: SuiteOption = None,
     protocol: Annotated[
@@ -55,6 +55,14 @@ def report_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Show published values beside ours.")
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="First draw what models of images reconstruct and sample, where their weights "
+            "are kept, into the folder 'figures' beside the store; Markdown shows them.",
+        ),
+    ] = False,
 ) -> int:
     """Show the leaderboard, made from the records alone.
 
@@ -66,6 +74,7 @@ def report_command(
       fmnbench report > leaderboards/README.md
       fmnbench report --suite report --protocol report --compare
       fmnbench report --out table.csv
+      fmnbench report --pictures --out leaderboards/README.md
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.report import render
     from fmnbench.store import Store
@@ -74,6 +83,10 @@ def report_command(
     expected = _expected(suite or [])
     results, errors = Store(store).results(list(expected) if suite else None)
     made = _boards(results, expected, cast("Protocol | None", protocol), compare=compare)
+    if pictures:
+        from fmnbench.cli.pictures import draw
+
+        draw(made, results, Store(store), _figures(store))
     on_terminal = out is None and sys.stdout.isatty()
     suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
     name = format_ or ("rich" if on_terminal else suited)
@@ -136,7 +149,16 @@ def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":
     from fmnbench.report import Options
 
     here = store.resolve()
-    links = Path(os.path.relpath(here, out.parent.resolve())) if out else Path(here.name)
+    base = out.parent.resolve() if out else here.parent
+    links = Path(os.path.relpath(here, base)).as_posix()
     if on_terminal:
-        return Options(width=Console().width, color=True, links=links.as_posix())
-    return Options(links=links.as_posix())
+        return Options(width=Console().width, color=True, links=links)
+    drawn = {
+        path.stem: Path(os.path.relpath(path, base)).as_posix()
+        for path in sorted(_figures(store).glob("*/*.png"))
+    }
+    return Options(links=links, pictures=drawn)
+
+
+def _figures(store: Path) -> Path:
+    return store.resolve().parent / "figures"

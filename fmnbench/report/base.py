@@ -31,10 +31,12 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 class Options:
     """How to render: `links` is the folder of the records as seen from the file that is written.
 
-    `width` is in characters, of the terminal; without `color` there are no escape codes either.
+    `pictures` are links too, by the keys of records. `width` is in characters, of the terminal;
+    without `color` there are no escape codes either.
     """
 
     links: str = "results"
+    pictures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     width: int = 120
     color: bool = False
 

@@ -7,6 +7,10 @@ from fmnbench.published import Published
 from fmnbench.report.base import name
 from fmnbench.spec import Settings
 
+PICTURES = (
+    "Test images, their reconstructions and, below, draws from the prior (decoder means; samples "
+    "where a decoder has none), of the first seed."
+)
 MOST_SEEDS = 10  # that are listed one by one
 
 

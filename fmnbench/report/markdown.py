@@ -15,9 +15,18 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, methods, sources, title
+from fmnbench.report.captions import (
+    PICTURES,
+    definitions,
+    held_fixed,
+    legend,
+    methods,
+    sources,
+    title,
+)
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
+LINK = "/+=,"  # characters that a link keeps as they are
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
 
 
@@ -58,6 +67,25 @@ def _section(board: Board, options: Options) -> Iterator[str]:
     for text in (methods(board), definitions(board), *sources(board)):
         if text:
             yield from (escape(text), "")
+    yield from _pictures(board, options)
+
+
+def _pictures(board: Board, options: Options) -> Iterator[str]:
+    """Yields a picture a method, of its first seed, where there are such."""
+    firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
+    found = {label: key for label, key in firsts.items() if key in options.pictures}
+    if not found or board.protocol == "report":
+        return
+    yield from (escape(PICTURES), "")
+    yield _line([escape(label) for label in found])
+    yield _line([":-:"] * len(found))
+    yield _line(
+        [
+            f"![{escape(name)}]({quote(options.pictures[key], safe=LINK)})"
+            for name, key in found.items()
+        ]
+    )
+    yield ""
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -86,5 +114,5 @@ def _cell(cell: TextCell, row: TextRow) -> str:
 
 
 def _links(row: TextRow, board: Board, options: Options) -> str:
-    folder = f"{options.links}/{quote(board.track.name, safe='+=,')}"
+    folder = f"{options.links}/{quote(board.track.name, safe=LINK)}"
     return " ".join(f"[{seed}]({folder}/{key}.json)" for seed, key in row.records.items())
