@@ -9,6 +9,7 @@ from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "report"]
 Better = Literal["lower", "higher"]
+Verdict = Literal["holds", "opposite", "not seen", "not run"]
 TIME = "time"  # the one column that is no metric of a record
 
 
@@ -73,6 +74,23 @@ class Reference:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """A published difference between a critic's row and the plain VAE's, and what became of it.
+
+    `metric` is what was published, `definition` the field's metric of that name, `ours` the mean
+    of our differences in it over the seeds of the table `judge`, None where it lacks runs.
+    """
+
+    label: str
+    metric: str
+    definition: str
+    published: float
+    judge: str
+    ours: float | None
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Board:
     """One table: the rows of one track.
 
@@ -88,6 +106,7 @@ class Board:
     references: tuple[Reference, ...] = ()
     ceilings: Mapping[str, float] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    conclusions: tuple[Conclusion, ...] = ()
 
     @property
     def is_compared(self) -> bool:

@@ -128,7 +128,7 @@ def _boards(
     compare: bool,
 ) -> "list[Board]":
     """Returns the boards of one protocol, or of both where a published table was re-run."""
-    from fmnbench.board import boards
+    from fmnbench.board import boards, with_conclusions
     from fmnbench.published import published
 
     values = published()
@@ -139,7 +139,8 @@ def _boards(
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
     standard = boards(results, "standard", expected, beside)
-    return standard + boards(reruns, "report", wanted, values)
+    rerun = boards(reruns, "report", wanted, values)
+    return standard + with_conclusions(rerun, standard, results)
 
 
 def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":

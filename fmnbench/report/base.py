@@ -83,8 +83,13 @@ def text_rows(board: Board) -> list[TextRow]:
 
 def name(column: Column) -> str:
     """Returns a column's short name."""
-    metric = column.metric.removeprefix("report.")
-    return LABELS.get(metric, metric)
+    return short_name(column.metric)
+
+
+def short_name(metric: str) -> str:
+    """Returns what a table calls a metric, in either protocol."""
+    bare = metric.removeprefix("report.")
+    return LABELS.get(bare, bare)
 
 
 def arrow(column: Column) -> str:

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterable
 
-from fmnbench.board import Board, Column, value
+from fmnbench.board import Board, Column, Conclusion, value
 from fmnbench.published import Published
-from fmnbench.report.base import name
+from fmnbench.report.base import name, short_name
 from fmnbench.spec import Settings
 
 PICTURES = (
     "Test images, their reconstructions and, below, draws from the prior (decoder means; samples "
     "where a decoder has none), of the first seed."
 )
+VERDICTS = {
+    "holds": "holds",
+    "opposite": "does not hold, it is the other way round",
+    "not seen": "is not to be seen",
+    "not run": "is not tested yet",
+}
 MOST_SEEDS = 10  # that are listed one by one
 
 
@@ -112,6 +118,30 @@ def sources(board: Board) -> list[str]:
         f"Published: {'; '.join(_once(map(_source, published)))}. {verdicts}",
         *_estimators(cells),
     ]
+
+
+def conclusions(board: Board) -> str:
+    """Returns what the source concludes of the critics, and whether it holds; "" if nothing."""
+    if not board.conclusions:
+        return ""
+    rows: dict[str, list[str]] = {}
+    for each in board.conclusions:
+        rows.setdefault(each.label, []).append(_conclusion(each))
+    texts = "; ".join(f"{label}: {', '.join(parts)}" for label, parts in rows.items())
+    return (
+        "What is concluded there of critics against the plain VAE, and whether it holds by the "
+        f"field's definitions (table {board.conclusions[0].judge}; paired t test over the seeds, "
+        f"5 %, Holm-corrected; in brackets our difference): {texts}."
+    )
+
+
+def _conclusion(each: Conclusion) -> str:
+    metric = short_name(each.metric)
+    said = f"{metric} {'higher' if each.published > 0 else 'lower'} {VERDICTS[each.verdict]}"
+    if each.ours is None:
+        return said
+    ours = short_name(each.definition)
+    return f"{said} ({f'{ours} ' if ours != metric else ''}{each.ours:+.3g})"
 
 
 def _estimators(cells: Iterable[tuple[Column, Published | None]]) -> list[str]:

@@ -17,6 +17,7 @@ from fmnbench.report.base import (
 )
 from fmnbench.report.captions import (
     PICTURES,
+    conclusions,
     definitions,
     held_fixed,
     legend,
@@ -64,7 +65,7 @@ def _section(board: Board, options: Options) -> Iterator[str]:
     if board.notes:
         yield from (f"{number}. {escape(note)}" for number, note in enumerate(board.notes, 1))
         yield ""
-    for text in (methods(board), definitions(board), *sources(board)):
+    for text in (methods(board), definitions(board), *sources(board), conclusions(board)):
         if text:
             yield from (escape(text), "")
     yield from _pictures(board, options)

@@ -21,7 +21,15 @@ from fmnbench.report.base import (
     text_rows,
     unit,
 )
-from fmnbench.report.captions import definitions, held_fixed, legend, methods, sources, title
+from fmnbench.report.captions import (
+    conclusions,
+    definitions,
+    held_fixed,
+    legend,
+    methods,
+    sources,
+    title,
+)
 
 LABEL_WIDTH = 30  # characters; longer names fold
 GAP = 2  # characters between columns: one of them a divider of the box
@@ -62,7 +70,13 @@ def _parts(board: Board, options: Options) -> Iterator[RenderableType]:
     if board.notes:
         yield ""
     bold = "Bold" if options.color else STAR
-    texts = (legend(board, bold), methods(board), definitions(board), *sources(board))
+    texts = (
+        legend(board, bold),
+        methods(board),
+        definitions(board),
+        *sources(board),
+        conclusions(board),
+    )
     yield from (Text(printable(text), style="dim") for text in texts if text)
     yield ""
 

@@ -1,0 +1,115 @@
+"""Which published conclusions hold when the field's definitions are measured."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from fmnbench.board.base import Board, Conclusion, Row, Verdict
+from fmnbench.board.rows import covers
+from fmnbench.spec import Result
+from fmnbench.statistics import SIGNIFICANCE, holm, mean, paired_p_value
+
+DEFINITIONS = {  # metric of the report -> the field's definition of what it is named after
+    "report.nll": "nll",
+    "report.mi": "mi_lower",
+    "report.au": "au",
+    "report.density": "density",
+    "report.coverage": "coverage",
+}
+BERNOULLI = "-bernoulli"  # ends the name of a track that differs in a likelihood of bits alone
+
+
+def with_conclusions(
+    reports: Sequence[Board], standards: Sequence[Board], results: Sequence[Result]
+) -> list[Board]:
+    """Returns boards of the report protocol with what their sources conclude of critics.
+
+    A conclusion is a difference between a critic and the plain VAE beyond the sum of their
+    published stds. It holds where the same difference, by the field's definition, has the same
+    sign and a paired t test over the seeds tells it from 0 (5 %, Holm-corrected over the board).
+    The track of the same name with a Bernoulli likelihood is asked where there is one.
+    """
+    by_name = {board.track.name: board for board in standards}
+    by_key = {result.spec.key: result for result in results}
+    made = []
+    for board in reports:
+        judge = by_name.get(board.track.name + BERNOULLI) or by_name.get(board.track.name)
+        found = _judged(list(_claims(board, judge, by_key)) if judge else [])
+        made.append(dataclasses.replace(board, conclusions=tuple(found)))
+    return made
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Claim:
+    """A conclusion before it is tested; `differences` are ours by seed."""
+
+    conclusion: Conclusion
+    differences: Sequence[float] | None
+
+
+def _judged(claims: Sequence[_Claim]) -> Iterator[Conclusion]:
+    """Yields the conclusions with their verdicts."""
+    tested = [claim.differences for claim in claims if claim.differences is not None]
+    p_values = iter(holm([paired_p_value(each, [0.0] * len(each)) for each in tested]))
+    for claim in claims:
+        if claim.differences is None:
+            yield claim.conclusion
+            continue
+        ours, published = mean(claim.differences), claim.conclusion.published
+        verdict: Verdict = "holds" if ours * published > 0 else "opposite"
+        if next(p_values) >= SIGNIFICANCE:
+            verdict = "not seen"
+        yield dataclasses.replace(claim.conclusion, ours=ours, verdict=verdict)
+
+
+def _claims(board: Board, judge: Board, results: Mapping[str, Result]) -> Iterator[_Claim]:
+    """Yields what is published of each critic's row as different from the plain VAE's."""
+    plain = _plain(board)
+    if plain is None:
+        return
+    for row in board.rows:
+        for metric, definition in DEFINITIONS.items():
+            theirs, base = row.cells[metric].published, plain.cells[metric].published
+            if row.task.critic == "none" or theirs is None or base is None:
+                continue
+            difference = theirs.mean - base.mean
+            if abs(difference) > theirs.std + base.std:
+                blank = Conclusion(
+                    label=row.label,
+                    metric=metric,
+                    definition=definition,
+                    published=difference,
+                    judge=judge.title,
+                    ours=None,
+                    verdict="not run",
+                )
+                ours = _differences(row, judge, definition, results)
+                yield _Claim(conclusion=blank, differences=ours)
+
+
+def _differences(
+    row: Row, judge: Board, metric: str, results: Mapping[str, Result]
+) -> list[float] | None:
+    """Returns row − plain VAE by seed on the judging board, None unless all seeds are done."""
+    plain = _plain(judge)
+    ours = next(
+        (each for each in judge.rows if not each.stale and covers(row.task, each.task)), None
+    )
+    if plain is None or ours is None or not judge.seeds:
+        return None
+    found = []
+    for seed in judge.seeds:
+        pair = [
+            results[each.records[seed]].metrics for each in (ours, plain) if seed in each.records
+        ]
+        if len(pair) < 2 or any(metric not in metrics for metrics in pair):
+            return None
+        found.append(pair[0][metric] - pair[1][metric])
+    return found
+
+
+def _plain(board: Board) -> Row | None:
+    """Returns the row of the plain VAE."""
+    for row in board.rows:
+        if not row.stale and (row.task.critic, row.task.objective) == ("none", "elbo"):
+            return row
+    return None
