@@ -1,7 +1,8 @@
 """`fmnbench list`: what is registered, read without importing torch."""
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +50,7 @@ def list_command(
         if number:
             typer.echo()
         if title == "tasks":
-            print_table(lines)
+            _print_tasks(lines)
         else:
             print_definitions(title, {str(line["name"]): _paragraphs(line) for line in lines})
 
@@ -85,6 +86,17 @@ def rows(what: str) -> list[Row]:
             for task in comparison.tasks()
         ]
     return [_row(entry) for entry in REGISTRIES[what].entries()]
+
+
+def _print_tasks(lines: Sequence[Row]) -> None:
+    """Prints a table for each suite."""
+    for number, (suite, tasks) in enumerate(
+        itertools.groupby(lines, key=lambda row: row["suite"])
+    ):
+        if number:
+            typer.echo()
+        typer.secho(f"suite {suite}", bold=True)
+        print_table([{key: row[key] for key in row if key != "suite"} for row in tasks])
 
 
 def _row(entry: "Entry") -> Row:
