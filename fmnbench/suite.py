@@ -12,10 +12,18 @@ import pydantic
 from fmnbench.errors import UsageError, unknown
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.shipped import benchmark_files
-from fmnbench.spec import Settings, Task, Track
+from fmnbench.spec import LATENT_FREE, Settings, Task, Track
 
 NO_CRITIC = "none"
 TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LatentFree:
+    """The model without a latent that a track's models must beat, trained by the same recipe."""
+
+    architecture: str
+    architecture_settings: Settings = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +35,7 @@ class Comparison:
     """
 
     track: Track
+    latent_free: LatentFree | None = None
     critics: tuple[str, ...] | Literal["all"]
     objectives: tuple[str, ...] = ("elbo",)
     lambdas: tuple[float, ...]
@@ -42,8 +51,11 @@ class Comparison:
         """Yields the rows: each critic with the first objective, other objectives without critic.
 
         What is chosen takes the place of the suite's own list; critics and objectives that are
-        both chosen are all combined. Without a critic λ has no effect, so there it is 0.
+        both chosen are all combined. Without a critic λ has no effect, so there it is 0. The
+        latent-free model comes first, as a track of its own, unless something is chosen.
         """
+        if self.latent_free is not None and not (chosen_critics or chosen_objectives or lambdas):
+            yield self._reference(self.latent_free)
         critic_names = chosen_critics or self.critic_names()
         own = self.objectives[:1] if chosen_critics else self.objectives
         objective_names = chosen_objectives or own
@@ -60,6 +72,15 @@ class Comparison:
                         lambda_=weight,
                     )
 
+    def _reference(self, model: LatentFree) -> Task:
+        track = dataclasses.replace(
+            self.track,
+            name=self.track.name + LATENT_FREE,
+            architecture=model.architecture,
+            architecture_settings=model.architecture_settings,
+        )
+        return Task(track=track, critic=NO_CRITIC, objective=self.objectives[0])
+
     def critic_names(self) -> Sequence[str]:
         """The suite's critics, the plain VAE first."""
         if self.critics == "all":
@@ -67,7 +88,9 @@ class Comparison:
         return self.critics
 
 
-COMPARISON_FIELDS = frozenset({"critics", "objectives", "critic_settings", "objective_settings"})
+COMPARISON_FIELDS = frozenset(
+    {"critics", "objectives", "critic_settings", "objective_settings", "latent_free"}
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,10 +198,11 @@ def _complaint(error: pydantic.ValidationError) -> str:
 def _require_sense(comparison: Comparison) -> None:
     """Raises UsageError for a name that is unknown, a missing or a negative λ, an empty list."""
     track = comparison.track
+    free = () if comparison.latent_free is None else (comparison.latent_free.architecture,)
     named_critics = () if comparison.critics == "all" else comparison.critics
     for registry, names in (
         (datasets, (track.dataset,)),
-        (architectures, (track.architecture,)),
+        (architectures, (track.architecture, *free)),
         (critics, (*named_critics, *comparison.critic_settings)),
         (objectives, (*comparison.objectives, *comparison.objective_settings)),
     ):

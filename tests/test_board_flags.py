@@ -35,6 +35,31 @@ def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, 
         assert any("has learned nothing" in note for note in notes) == flagged
 
 
+FREE = {"name": "toy-mlp-latent-free", "architecture": "pixelcnn"}
+
+
+@pytest.mark.parametrize(("nll", "flagged"), [(29.99, False), (30.0, True), (49.0, True)])
+def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagged):
+    models = row({0: 29.0, 1: 31.0}, track=FREE)
+    board = only([*row({0: nll}, metrics={"reference.nll": 50.0}), *models])
+    (model, constant) = board.references
+    assert (model.label, model.n, model.means) == ("latent-free pixelcnn", 2, {"nll": 30.0})
+    assert constant.means == {"nll": 50.0}
+    notes = marked(board, board.rows[0])
+    assert (
+        any("does not beat the latent-free reference's 30.00" in note for note in notes) == flagged
+    )
+
+
+def test_a_latent_free_model_of_other_data_is_no_reference(row):
+    models = row({0: 29.0}, track=FREE, dataset_fingerprint="cd" * 8)
+    assert only([*row({0: 40.0}), *models]).references == ()
+
+
+def test_a_latent_free_model_alone_is_a_table(row):
+    assert only(row({0: 29.0}, track=FREE)).title == FREE["name"]
+
+
 def test_a_decoder_that_ignores_z_is_marked_with_its_seeds(make_result):
     results = [
         make_result(seed=seed, metrics={"z_dependence": value})

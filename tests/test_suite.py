@@ -26,6 +26,7 @@ lambda = [1, 5.5]
 """
 SETTING = "it must be a number, a text, true, false or a list of one kind of these, not"
 POSITIVE = "it must be above 0."
+FREE = 'latent_free = { architecture = "linear-gaussian", architecture_settings = { latent = 1 } }'
 GUESS = {
     (
         "title =",
@@ -183,4 +184,25 @@ def test_a_file_that_is_not_text_is_not_valid_toml(tmp_path):
     path = tmp_path / "own.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"^own.toml is not valid TOML: "):
+        load_suite(str(path))
+
+
+def test_the_latent_free_model_is_a_track_of_its_own_with_the_same_recipe(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN + FREE)
+    (comparison,) = load_suite(str(path)).comparisons
+    model, *others = comparison.tasks()
+    assert (model.track.name, model.track.architecture) == ("d-latent-free", "linear-gaussian")
+    assert model.track.architecture_settings == {"latent": 1}
+    assert (model.critic, model.objective, model.lambda_) == ("none", "elbo", 0.0)
+    recipe = ("dataset", "epochs", "batch_size", "learning_rate")
+    assert all(getattr(model.track, name) == getattr(others[0].track, name) for name in recipe)
+    assert {task.track.name for task in others} == {"d"}
+    assert {task.track.name for task in comparison.tasks(chosen_critics=["self"])} == {"d"}
+
+
+def test_an_unknown_latent_free_architecture_gets_the_nearest_guess(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN + FREE.replace("linear-gaussian", "liner-gaussian"))
+    with pytest.raises(UsageError, match=r"Unknown architecture 'liner-gaussian'. Did you mean"):
         load_suite(str(path))

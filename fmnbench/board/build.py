@@ -9,6 +9,7 @@ from fmnbench.board.columns import CEILINGS, columns
 from fmnbench.board.comparison import beside, with_published
 from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
 from fmnbench.board.labels import labels
+from fmnbench.board.latent_free import latent_free
 from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.ties import with_bold
 from fmnbench.published import Published
@@ -33,15 +34,17 @@ def boards(
     """Returns one board per track of the results and of the expected tasks.
 
     `expected` lists a suite's tasks by track name: those without a record are rows of holes, and
-    the order is theirs. With `published` values the rows have them beside ours.
+    the order is theirs. With `published` values the rows have them beside ours. The latent-free
+    model of a track is a reference in its table.
     """
-    return [
-        _board(sheet, protocol, published)
-        for sheet in sheets(results, with_published(results, expected, published))
-    ]
+    found = sheets(results, with_published(results, expected, published))
+    tables, free = latent_free(found)
+    return [_board(sheet, free.get(sheet.track.name), protocol, published) for sheet in tables]
 
 
-def _board(sheet: Sheet, protocol: Protocol, published: Sequence[Published]) -> Board:
+def _board(
+    sheet: Sheet, free: Reference | None, protocol: Protocol, published: Sequence[Published]
+) -> Board:
     done = _done(sheet.current)
     seeds = tuple(sorted({seed for line in sheet.current for seed in line.results}))
     table = _Table(
@@ -50,6 +53,7 @@ def _board(sheet: Sheet, protocol: Protocol, published: Sequence[Published]) -> 
         protocol=protocol,
         ceilings=_means(done, sorted(set(CEILINGS.values()))),
         references=_means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())]),
+        latent_free=free,
         plain=_plain(sheet, seeds),
     )
     notes = Notes()
@@ -80,7 +84,15 @@ class _Table:
     protocol: Protocol
     ceilings: Mapping[str, float]
     references: Mapping[str, float]
+    latent_free: Reference | None
     plain: Mapping[int, Result]
+
+    @property
+    def to_beat(self) -> float | None:
+        """The least NLL that is reached without a latent, in nats."""
+        constant = self.references.get(f"{PREFIX}nll")
+        model = self.latent_free.means["nll"] if self.latent_free else None
+        return min((value for value in (constant, model) if value is not None), default=None)
 
 
 def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
@@ -92,7 +104,7 @@ def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
         marks.append(notes.add(hole if not line.results else f"{label}: {hole}"))
         cells = {column.metric: Cell(hole=hole) for column in table.columns}
     else:
-        flags = row_flags(line.results, table.references.get(f"{PREFIX}nll"))
+        flags = row_flags(line.results, table.to_beat)
         marks += [notes.add(flag) for flag in flags]
         cells = {
             column.metric: _cell(column.metric, line, label, table, notes)
@@ -196,4 +208,4 @@ def _references(done: Sequence[Result], table: _Table) -> tuple[Reference, ...]:
             n = sum(PREFIX + known[0] in result.metrics for result in done)
             means = {name: table.references[PREFIX + name] for name in known}
             found.append(Reference(label=label, n=n, means=means))
-    return tuple(found)
+    return (*([table.latent_free] if table.latent_free else []), *found)

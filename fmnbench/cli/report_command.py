@@ -116,7 +116,8 @@ def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
     rows: dict[str, list[Task]] = {}
     for name in suites:
         for comparison in load_suite(name).comparisons:
-            rows.setdefault(comparison.track.name, []).extend(comparison.tasks())
+            for task in comparison.tasks():
+                rows.setdefault(task.track.name, []).append(task)
     return rows
 
 
