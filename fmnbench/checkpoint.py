@@ -77,6 +77,10 @@ class Checkpoint:
             raise FmnbenchError(
                 f"The checkpoint {self.path} cannot be read ({reason}); delete it to start anew."
             ) from error
+        if state["parts"].keys() != self.parts.keys():
+            raise FmnbenchError(
+                f"The checkpoint {self.path} is of another version; delete it to start anew."
+            )
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         for name, generator in self.generators.items():

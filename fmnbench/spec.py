@@ -34,6 +34,9 @@ class Track:
 
     `nll_samples` is the K of the importance-weighted likelihood. Validation happens every
     `validate_every` epochs; training stops after `patience` validations without improvement.
+    With a `plateau`, so many validations without a better ELBO, from epoch `plateau_from` on,
+    halve the learning rate and go back to the best weights; after `halvings` of them training
+    stops, and the best weights are evaluated (He et al. 2019).
     """
 
     name: str
@@ -51,12 +54,25 @@ class Track:
     validate_every: int = 1
     patience: int | None = None
     nll_samples: int = 500
+    plateau: int | None = None
+    plateau_from: int = 0
+    halvings: int = 5
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "validate_every", "nll_samples"):
             value = getattr(self, name)
             if value <= 0:
                 raise ValueError(f"{name} of track '{self.name}' is {value}; it must be above 0")
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The fields that a key is made of; those added later count where they are set."""
+        fields = vars(self).items()
+        return {name: value for name, value in fields if ADDED.get(name, ...) != value}
+
+
+# fields that Track got after the first records, with their defaults: old keys stay as they are
+ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,7 +132,7 @@ class RunSpec:
     @property
     def key(self) -> str:
         """The first 16 hex digits of the SHA-256 of the spec's canonical JSON."""
-        return digest(vars(self) | {"track": vars(self.track)})[:KEY_LENGTH]
+        return digest(vars(self) | {"track": self.track.identity})[:KEY_LENGTH]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Diverged
 from fmnbench.metrics.information import minibatch_mutual_information
 from fmnbench.objectives.base import Objective, Progress
+from fmnbench.plateau import Plateau
 from fmnbench.rng import stream
 from fmnbench.spec import RunSpec, Track
 
@@ -95,13 +96,14 @@ def train(
     track = spec.track
     streams = Streams.of(spec.seed, splits.train.device)
     optimizer = _optimizer(model, track)
+    plateau = Plateau(track, model.modules(), optimizer)
     saved = Checkpoint(
         path=checkpoint or Path(),
-        parts={**model.modules(), "optimizer": optimizer},
+        parts={**model.modules(), "optimizer": optimizer, "plateau": plateau},
         generators=vars(streams),
     )
     progression = saved.load() if checkpoint else Progression()
-    while progression.epoch < track.epochs and not _is_stale(progression, track):
+    while progression.epoch < track.epochs and not _is_over(progression, plateau, track):
         started = time.perf_counter()
         try:
             entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
@@ -109,6 +111,8 @@ def train(
             if progression.epoch % track.validate_every == 0:
                 entry |= validate(model, splits, track, spec.seed, progression.epoch)
                 _note_improvement(progression, entry["validation.loss"])
+                bound = entry["validation.reconstruction"] + entry["validation.kl"]
+                plateau.note(bound, progression.epoch)
         except Diverged as error:
             error.curve = tuple(progression.curve)
             raise
@@ -117,6 +121,7 @@ def train(
         if checkpoint:
             saved.save(progression)
         report(progression.epoch, entry)
+    plateau.restore()
     return progression
 
 
@@ -199,8 +204,9 @@ def _note_improvement(progression: Progression, loss: float) -> None:
         progression.stale += 1
 
 
-def _is_stale(progression: Progression, track: Track) -> bool:
-    return track.patience is not None and progression.stale >= track.patience
+def _is_over(progression: Progression, plateau: Plateau, track: Track) -> bool:
+    stale = track.patience is not None and progression.stale >= track.patience
+    return stale or plateau.is_over
 
 
 def _require_finite(entry: dict[str, float], phase: str) -> None:

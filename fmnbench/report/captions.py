@@ -29,12 +29,17 @@ def held_fixed(board: Board) -> str:
     """Returns what all rows of a table share."""
     track = board.track
     pause = f", stopped after {track.patience} validations without improvement"
+    halved = (
+        f" halved after {track.plateau} validations without a better ELBO, from epoch "
+        f"{track.plateau_from} on, at most {track.halvings} times, going back to the best weights"
+    )
     parts = [
         f"dataset {_component(track.dataset, track.dataset_settings)}",
         f"architecture {_component(track.architecture, track.architecture_settings)}",
         f"{track.epochs} epoch{'s' * (track.epochs > 1)}" + (pause if track.patience else ""),
         f"batch size {track.batch_size}",
         f"{track.optimizer} with learning rate {track.learning_rate:g}"
+        + (halved if track.plateau else "")
         + (f" and weight decay {track.weight_decay:g}" if track.weight_decay else ""),
         *([f"gradient norm at most {track.gradient_clip:g}"] if track.gradient_clip else []),
         track.precision,
