@@ -10,7 +10,7 @@ import typer
 from fmnbench.cli.options import JsonOption, positive_integer
 from fmnbench.cli.text import print_definitions
 from fmnbench.cli.usage import SOME_FAILED, Verbs
-from fmnbench.errors import DataError, UsageError
+from fmnbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
     from fmnbench.data.cache import Account
@@ -107,6 +107,7 @@ def verify_data(name: OptionalName = None) -> int:
       fmnbench data verify
       fmnbench data verify omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.data.catalogue import outside
     from fmnbench.holdings import verify
 
     places = [name] if name else _here()
@@ -114,10 +115,10 @@ def verify_data(name: OptionalName = None) -> int:
         typer.echo("No dataset is here that could have changed.")
     failed = 0
     for place in places:
-        _require_outside(place)
+        outside(place)
         try:
             account = verify(place)
-        except DataError as error:
+        except (DataError, DataMissing) as error:
             failed += 1
             typer.echo(f"{place}: {error}", err=True)
         else:
@@ -135,11 +136,12 @@ def path_of_data(name: OptionalName = None) -> None:
       fmnbench data path omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.data.cache import cache_folder, held
+    from fmnbench.data.catalogue import outside
 
     if name is None:
         typer.echo(cache_folder())
         return
-    _require_outside(name)
+    outside(name)
     typer.echo(held(name).folder)
 
 
@@ -249,16 +251,3 @@ def _here() -> list[str]:
     from fmnbench.data.catalogue import OUTSIDE
 
     return [*(place for place in OUTSIDE if account(place)), *own_texts()]
-
-
-def _require_outside(place: str) -> None:
-    """Raises UsageError for a dataset that is unknown or embedded, so that no file is its own."""
-    from fmnbench.data.catalogue import outside
-    from fmnbench.registry import datasets
-
-    if place in datasets.names():
-        from fmnbench.data.catalogue import OUTSIDE
-
-        if place not in OUTSIDE:
-            raise UsageError(f"'{place}' is embedded: it is made on the spot and has no files.")
-    outside(place)

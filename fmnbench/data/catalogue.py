@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from fmnbench.data.remote import Remote
 from fmnbench.errors import UsageError, unknown
+from fmnbench.registry import datasets
 
 DRIVE = "https://drive.google.com/uc?id="
 LAKE = "https://github.com/brendenlake/omniglot/raw/master/python/"
@@ -125,6 +126,8 @@ def outside(place: str) -> Outside:
         UsageError: no data come from outside under this name.
     """
     name, slash, own = place.partition("/")
+    if name not in OUTSIDE and place in datasets.names():
+        raise UsageError(f"'{place}' makes its own data; there is nothing to fetch or import.")
     if name not in OUTSIDE or (slash and name != "text"):
         raise unknown("dataset from outside", place, [*(OUTSIDE.keys() - {"text"}), "text/NAME"])
     if name == "text" and not own:
