@@ -69,6 +69,7 @@ def parse(data: bytes, name: str) -> Record:
 
 def _text(result: Result) -> bytes:
     fields: dict[str, Any] = {**dataclasses.asdict(result), "key": result.spec.key}
+    fields["spec"]["track"] = result.spec.track.identity  # as it was before fields were added
     fields["checksum"] = hashlib.sha256(canonical_json(fields).encode()).hexdigest()
     text = json.dumps(
         fields,

@@ -66,7 +66,7 @@ class Track:
 
     @property
     def identity(self) -> dict[str, object]:
-        """The fields that a key is made of; those added later count where they are set."""
+        """The fields that keys and files hold; those added later only where they are set."""
         fields = vars(self).items()
         return {name: value for name, value in fields if ADDED.get(name, ...) != value}
 

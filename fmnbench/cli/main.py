@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 import fmnbench
+from fmnbench.cli.bundle_commands import export_results, import_results
 from fmnbench.cli.data_command import data_app
 from fmnbench.cli.list_command import list_command
 from fmnbench.cli.report_command import report_command
@@ -26,6 +27,8 @@ app = typer.Typer(
 app.command("list")(list_command)
 app.command("run")(run_command)
 app.command("report")(report_command)
+results_app.command("export")(export_results)
+results_app.command("import")(import_results)
 app.add_typer(results_app, name="results")
 app.add_typer(data_app, name="data")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
     from fmnbench.store import Store
 
 results_app = typer.Typer(
-    cls=Verbs, rich_markup_mode=None, help="List or show the records of a store."
+    cls=Verbs, rich_markup_mode=None, help="List, show, export and import the records of a store."
 )
 
 

@@ -1,0 +1,64 @@
+"""`fmnbench results export` and `import`: records from one machine to another."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnbench.cli.options import DEFAULT_STORE, StoreOption, require_folder
+from fmnbench.cli.usage import SOME_FAILED
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE.zip", help="The bundle.")]
+
+
+def export_results(
+    file: FileArgument,
+    track: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this track. Repeatable.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> int:
+    """Write records with their checksums into one zip.
+
+    \b
+    Examples:
+      fmnbench results export omniglot.zip --track omniglot-cnn
+      fmnbench results export all.zip
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.bundle import export_bundle
+    from fmnbench.store import Store
+
+    require_folder(store, exists=True)
+    count, errors = export_bundle(Store(store), file, track or [])
+    typer.echo(f"{count} records are in {file}.")
+    for error in errors:
+        typer.echo(f"corrupt record, left out: {error}", err=True)
+    return SOME_FAILED if errors else 0
+
+
+def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> int:
+    """Take up the records of a bundle; nothing that is here is overwritten.
+
+    All are checked first: one that is damaged or altered, and none is taken. A record with other
+    numbers than the one here is named and left out; a done one takes the place of a failed one.
+
+    \b
+    Examples:
+      fmnbench results import omniglot.zip
+    """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.bundle import import_bundle
+    from fmnbench.store import Store
+
+    require_folder(store, writable=True)
+    arrival = import_bundle(Store(store), file)
+    parts = {
+        "imported": arrival.imported,
+        "in place of failed ones": arrival.replaced,
+        "here already": arrival.here,
+        "here with the same numbers from another run": arrival.repeated,
+    }
+    counts = [f"{count} {what}" for what, count in parts.items() if count]
+    typer.echo(f"Records: {', '.join(counts) or 'none taken'}.")
+    for line in arrival.refused:
+        typer.echo(f"left out: {line}", err=True)
+    return SOME_FAILED if arrival.refused else 0
