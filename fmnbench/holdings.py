@@ -44,7 +44,7 @@ def fetch(place: str, *, chosen: str | None, offline: bool, progress: Progress) 
         try:
             return _from(each, place, offline, progress)
         except DataError as error:
-            reasons.append(f"{each.name}: {error}")
+            reasons.append(f"{each.name}: {str(error).removesuffix('.')}")
     raise DataError(f"'{place}' could not be fetched. {'; '.join(reasons)}.")
 
 

@@ -135,6 +135,10 @@ def build(spec: RunSpec, splits: Splits) -> Model:
     track = spec.track
     make_vae = cast("Maker", architectures.get(track.architecture))
     make_critic = cast("Maker", critics.get(spec.critic))
+    kinds = getattr(make_vae, "kinds", VAE.kinds)
+    if splits.kind not in kinds:
+        takes = " and ".join(kinds)
+        raise Declined(f"{track.architecture} takes {takes}; {track.dataset} has {splits.kind}")
     with isolated(spec.seed, "init/vae"):
         vae = make_vae(splits.width, **track.architecture_settings)
     with isolated(spec.seed, "init/critic"):

@@ -8,7 +8,7 @@ import torch
 
 from fmnbench.checkpoint import Checkpoint, Progression
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import Diverged, FmnbenchError
+from fmnbench.errors import Declined, Diverged, FmnbenchError
 from fmnbench.plan import resolve
 from fmnbench.rng import stream
 from fmnbench.run import build
@@ -174,6 +174,12 @@ def test_bf16_trains_to_about_the_same_loss_as_float32():
     ]
     assert losses[0] == pytest.approx(losses[1], rel=0.03)  # 8 bits of mantissa
     assert losses[0] != losses[1]
+
+
+def test_an_architecture_declines_rows_of_a_kind_that_it_does_not_take():
+    texts = dataclasses.replace(splits(), kind="texts")
+    with pytest.raises(Declined, match="mlp takes vectors and images; toy has texts"):
+        build(spec(), texts)
 
 
 def test_a_broken_checkpoint_is_named_in_one_line(tmp_path):

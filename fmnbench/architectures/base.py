@@ -27,10 +27,11 @@ class VAE(nn.Module):
     """The base of all architectures. A subclass takes the row width and keyword-only settings.
 
     `encode` and `decode` treat rows alone: row i of the result depends on row i of the input.
-    `image_shape` is the one size of images that it takes, height and width; None where rows may
-    have any width.
+    `kinds` of rows are those that it takes (see Splits); `image_shape` is the one size of images
+    that it takes, height and width, None where rows may have any width.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ("vectors", "images")
     image_shape: ClassVar[tuple[int, int] | None] = None
     latent: int
 

@@ -247,7 +247,7 @@ def _print_arrival(account: "Account") -> None:
 
 
 def _here() -> list[str]:
-    from fmnbench.data.cache import account, own_texts
+    from fmnbench.data.cache import ACCOUNT, home, own_texts
     from fmnbench.data.catalogue import OUTSIDE
 
-    return [*(place for place in OUTSIDE if account(place)), *own_texts()]
+    return [*(place for place in OUTSIDE if (home(place) / ACCOUNT).is_file()), *own_texts()]

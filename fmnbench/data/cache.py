@@ -75,17 +75,30 @@ class Held:
         parts = sorted((self.folder / split).glob("*.arrow"))
         try:
             tables = [pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in parts]
-            return pa.concat_tables(tables)[name]
-        except (OSError, KeyError, pa.ArrowInvalid) as error:
-            raise DataError(
-                f"The data in {self.folder} are damaged ({error}); fetch or import them again."
-            ) from error
+            whole = pa.concat_tables(tables)
+            whole.validate(full=True)  # Arrow follows wrong offsets out of its memory
+            return whole[name]
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
 
     def forget_derived(self) -> None:
-        """Removes what was worked out from the data, such as ids of words."""
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name not in SPLITS:
-                shutil.rmtree(path)
+        """Removes what was worked out from the data, such as ids of words.
+
+        Raises:
+            DataError: the folder is not there.
+        """
+        try:
+            for path in self.folder.iterdir():
+                if path.is_dir() and path.name not in SPLITS:
+                    shutil.rmtree(path)
+        except OSError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DataError:
+        reason = " ".join(str(error).split())
+        return DataError(
+            f"The data in {self.folder} are damaged ({reason}); fetch or import them again."
+        )
 
 
 def cache_folder() -> Path:
@@ -159,11 +172,11 @@ def keep(
             whole = Path(temporary) / "data"
             _write(tables, whole)
             found = describe(whole)
-            target = home(place) / found.folder
-            if target.exists():  # the same data again, perhaps because these are damaged
-                target.replace(Path(temporary) / "old")
-            whole.replace(target)
-            sync_folder(target.parent)
+            if (home(place) / found.folder).exists():  # the same data, which may be damaged
+                other = f"{found.folder}-{Path(temporary).suffix[1:]}"
+                found = dataclasses.replace(found, folder=other)
+            whole.replace(home(place) / found.folder)
+            sync_folder(home(place))
         text = json.dumps(dataclasses.asdict(found), indent=1, sort_keys=True, ensure_ascii=False)
         write_atomically(home(place) / ACCOUNT, f"{text}\n".encode())
         for path in home(place).iterdir():

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fmnbench.data import content, omniglot_files, text_files
+from fmnbench.data import content, local_file, omniglot_files, text_files
 from fmnbench.data.archives import extract
 from fmnbench.data.catalogue import outside
 from fmnbench.data.tables import Contents, of_documents, of_images
@@ -24,8 +24,10 @@ def read(place: str, paths: Sequence[Path], longest: int | None = None) -> Conte
         DataError: a file is missing, broken or not of a kind that the dataset is made from.
     """
     for path in paths:
-        if not path.exists():
-            raise DataError(f"{path} does not exist; '{place}' is made from {_takes(place)}.")
+        with contextlib.suppress(OSError):  # such as of too long a name: `require` says so
+            if path.is_dir():
+                continue
+        local_file.require(path, f"{_takes(place)} for '{place}'")
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(_unpacked(path, place)) for path in paths]
         if place == "omniglot":

@@ -1,6 +1,7 @@
 """Any texts of one's own."""
 
 from fmnbench.data.cache import OWN_TEXTS
+from fmnbench.data.catalogue import outside
 from fmnbench.datasets.base import KeptTexts
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
@@ -20,3 +21,4 @@ class Text(KeptTexts):
                 "dataset 'text' needs a name: dataset_settings = { name = \"NAME\" }."
             )
         self.place = f"{OWN_TEXTS}/{name}"
+        outside(self.place)  # refuses a name that would lead out of its folder
