@@ -22,6 +22,6 @@ clean:
 	touch $@
 
 # The package itself is installed as users get it, a wheel, and again after each change.
-.venv/.package: .venv/.dependencies $(shell find fmnbench benchmarks -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json')
+.venv/.package: .venv/.dependencies $(shell find fmnbench benchmarks -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json' -o -name '*.html')
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	touch $@

@@ -24,8 +24,8 @@ if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
     from fmnbench.report import Options
 
 PROTOCOLS = ("standard", "report")
-FORMATS = ("rich", "markdown", "csv", "json")
-BY_SUFFIX = {".csv": "csv", ".json": "json"}  # of --out, where no format is given
+FORMATS = ("rich", "markdown", "html", "csv", "json")
+BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where no format is given
 
 
 def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -60,7 +60,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(
             "--pictures",
             help="First draw what models of images reconstruct and sample, where their weights "
-            "are kept, into the folder 'figures' beside the store; Markdown shows them.",
+            "are kept, into the folder 'figures' beside the store; Markdown and HTML show them.",
         ),
     ] = False,
 ) -> int:
@@ -74,6 +74,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench report > leaderboards/README.md
       fmnbench report --suite report --protocol report --compare
       fmnbench report --out table.csv
+      fmnbench report --out leaderboards/site/index.html
       fmnbench report --pictures --out leaderboards/README.md
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.report import render

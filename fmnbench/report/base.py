@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote
 
 from fmnbench.board import Board, Cell, Column, Row
 
@@ -24,6 +25,7 @@ UNNAMED_UNITS = ("", "ratio", "units")  # a reader knows them from the metric
 COUNT = "units"  # the unit of what is counted: one decimal, for the mean over seeds
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 4
 LARGE, HUGE, TINY = 1e4, 1e6, 1e-3  # one decimal from LARGE on; powers of ten beyond the others
+LINK = "/+=,"  # characters that a link keeps as they are
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -79,6 +81,25 @@ def text_rows(board: Board) -> list[TextRow]:
         label = f"{reference.label} (n = {reference.n})"
         rows.append(TextRow(kind="reference", label=label, cells=tuple(cells)))
     return rows
+
+
+def record_links(row: TextRow, board: Board, options: Options) -> list[tuple[int, str]]:
+    """Returns the seeds of a row's records and where these are."""
+    folder = f"{options.links}/{quote(board.track.name, safe=LINK)}"
+    return [(seed, f"{folder}/{key}.json") for seed, key in row.records.items()]
+
+
+def pictures(board: Board, options: Options) -> list[tuple[str, str]]:
+    """Returns the methods that a picture was drawn of, and the picture of the first seed of each.
+
+    None of the report's protocol: it shows the same runs again.
+    """
+    if board.protocol == "report":
+        return []
+    firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
+    return [
+        (label, options.pictures[key]) for label, key in firsts.items() if key in options.pictures
+    ]
 
 
 def name(column: Column) -> str:

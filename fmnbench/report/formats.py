@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 from fmnbench.board import Board
 from fmnbench.errors import unknown
-from fmnbench.report import markdown, structured, tabular, terminal
+from fmnbench.report import html, markdown, structured, tabular, terminal
 from fmnbench.report.base import Options
 
 Renderer = Callable[[Sequence[Board], Options], str]
 FORMATS: dict[str, Renderer] = {
     "rich": terminal.render,
     "markdown": markdown.render,
+    "html": html.render,
     "csv": tabular.render,
     "json": structured.render,
 }

@@ -6,12 +6,15 @@ from urllib.parse import quote
 
 from fmnbench.board import Board, Column
 from fmnbench.report.base import (
+    LINK,
     Options,
     TextCell,
     TextRow,
     arrow,
     name,
+    pictures,
     printable,
+    record_links,
     text_rows,
     unit,
 )
@@ -27,7 +30,6 @@ from fmnbench.report.captions import (
 )
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
-LINK = "/+=,"  # characters that a link keeps as they are
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
 
 
@@ -72,21 +74,14 @@ def _section(board: Board, options: Options) -> Iterator[str]:
 
 
 def _pictures(board: Board, options: Options) -> Iterator[str]:
-    """Yields a picture a method, of its first seed, where there are such."""
-    firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
-    found = {label: key for label, key in firsts.items() if key in options.pictures}
-    if not found or board.protocol == "report":
-        return
-    yield from (escape(PICTURES), "")
-    yield _line([escape(label) for label in found])
-    yield _line([":-:"] * len(found))
-    yield _line(
-        [
-            f"![{escape(name)}]({quote(options.pictures[key], safe=LINK)})"
-            for name, key in found.items()
-        ]
-    )
-    yield ""
+    """Yields a picture a method, where there are such."""
+    found = pictures(board, options)
+    if found:
+        yield from (escape(PICTURES), "")
+        yield _line([escape(label) for label, _ in found])
+        yield _line([":-:"] * len(found))
+        yield _line([f"![{escape(label)}]({quote(link, safe=LINK)})" for label, link in found])
+        yield ""
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -115,5 +110,4 @@ def _cell(cell: TextCell, row: TextRow) -> str:
 
 
 def _links(row: TextRow, board: Board, options: Options) -> str:
-    folder = f"{options.links}/{quote(board.track.name, safe=LINK)}"
-    return " ".join(f"[{seed}]({folder}/{key}.json)" for seed, key in row.records.items())
+    return " ".join(f"[{seed}]({link})" for seed, link in record_links(row, board, options))

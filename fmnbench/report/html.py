@@ -1,0 +1,71 @@
+"""Boards as one HTML page that needs no other file but pictures; all texts are escaped."""
+
+from collections.abc import Sequence
+from importlib import resources
+from urllib.parse import quote
+
+from fmnbench.board import Board
+from fmnbench.report.base import (
+    LINK,
+    Options,
+    arrow,
+    name,
+    pictures,
+    printable,
+    record_links,
+    text_rows,
+    unit,
+)
+from fmnbench.report.captions import (
+    PICTURES,
+    conclusions,
+    definitions,
+    held_fixed,
+    legend,
+    methods,
+    sources,
+    title,
+)
+
+TEMPLATE = "page.html"
+
+
+def render(boards: Sequence[Board], options: Options) -> str:
+    """Returns a page with one section per board; records are links."""
+    import jinja2  # not there where only what runs need is installed
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    source = (resources.files("fmnbench") / "report" / TEMPLATE).read_text(encoding="utf-8")
+    sections = [_section(board, options) for board in boards]
+    return environment.from_string(source).render(boards=sections, caption=PICTURES)
+
+
+def _section(board: Board, options: Options) -> dict[str, object]:
+    """Returns what the template shows of a board."""
+    texts = (methods(board), definitions(board), *sources(board), conclusions(board))
+    return {
+        "title": printable(title(board)),
+        "fixed": printable(held_fixed(board)),
+        "legend": printable(legend(board, "Bold")),
+        "heads": [
+            {"name": name(column) + arrow(column), "unit": unit(column)}
+            for column in board.columns
+        ],
+        "rows": [
+            {
+                "kind": row.kind,
+                "label": printable(row.label),
+                "mark": row.mark,
+                "cells": row.cells,
+                "links": record_links(row, board, options),
+            }
+            for row in text_rows(board)
+        ],
+        "notes": [printable(note) for note in board.notes],
+        "texts": [printable(text) for text in texts if text],
+        "pictures": [
+            (printable(label), quote(link, safe=LINK)) for label, link in pictures(board, options)
+        ],
+    }
