@@ -15,7 +15,6 @@ VERDICTS = {
     "holds": "holds",
     "opposite": "does not hold, it is the other way round",
     "not seen": "is not to be seen",
-    "not run": "is not tested yet",
 }
 MOST_SEEDS = 10  # that are listed one by one
 
@@ -126,13 +125,19 @@ def sources(board: Board) -> list[str]:
 
 
 def conclusions(board: Board) -> str:
-    """Returns what the source concludes of the critics, and whether it holds; "" if nothing."""
-    if not board.conclusions:
-        return ""
+    """Returns what the source concludes of the critics and whether it holds, "" if untested."""
     rows: dict[str, list[str]] = {}
+    untested: dict[str, None] = {}
     for each in board.conclusions:
-        rows.setdefault(each.label, []).append(_conclusion(each))
-    texts = "; ".join(f"{label}: {', '.join(parts)}" for label, parts in rows.items())
+        if each.verdict == "not run":
+            untested[each.label] = None
+        else:
+            rows.setdefault(each.label, []).append(_conclusion(each))
+    if not rows:
+        return ""
+    parts = [f"{label}: {', '.join(claims)}" for label, claims in rows.items()]
+    parts += [f"not tested yet: {', '.join(untested)}"] if untested else []
+    texts = "; ".join(parts)
     return (
         "What is concluded there of critics against the plain VAE, and whether it holds by the "
         f"field's definitions (table {board.conclusions[0].judge}; paired t test over the seeds, "
@@ -143,8 +148,7 @@ def conclusions(board: Board) -> str:
 def _conclusion(each: Conclusion) -> str:
     metric = short_name(each.metric)
     said = f"{metric} {'higher' if each.published > 0 else 'lower'} {VERDICTS[each.verdict]}"
-    if each.ours is None:
-        return said
+    assert each.ours is not None
     ours = short_name(each.definition)
     return f"{said} ({f'{ours} ' if ours != metric else ''}{each.ours:+.3g})"
 
