@@ -137,7 +137,7 @@ def _boards(
     beside = values if compare else ()
     if protocol is not None:
         return boards(results, protocol, expected, beside)
-    tracks = {value.track for value in values}
+    tracks = {value.track for value in values if value.metric.startswith("report.")}
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
     standard = boards(results, "standard", expected, beside)
