@@ -15,7 +15,7 @@ from fmnbench.data.download import download, pin, pinned, require_online
 from fmnbench.data.intake import read
 from fmnbench.data.tables import Contents
 from fmnbench.data.tokens import WORD_LIST
-from fmnbench.errors import DataError
+from fmnbench.errors import DataError, UsageError
 from fmnbench.fingerprint import InCache, declared, difference, measured
 from fmnbench.registry import datasets
 from fmnbench.spec import KEY_LENGTH, Settings
@@ -52,10 +52,12 @@ def bring(place: str, paths: Sequence[Path], *, longest: int | None = None) -> A
     """Returns the account of a dataset made from files that are here.
 
     Raises:
-        UsageError: the dataset is unknown or not from outside.
+        UsageError: the dataset is unknown, not from outside, or has no words to count.
         DataError: the files are not what it is made from.
     """
     outside(place)
+    if longest is not None and place == "omniglot":
+        raise UsageError("'omniglot' has no words; --longest is for texts.")
     contents = read(place, paths, longest)
     return _arrived(place, contents, {path.name: _hash(path) for path in paths})
 
@@ -93,7 +95,14 @@ def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Acco
         else:
             require_online(offline, f"{name} is")
             found[name] = download(remote, path, progress=partial(progress, name))
-    contents = read(place, [folder / name for name in origin.files])
+    paths = [folder / name for name in origin.files]
+    try:
+        contents = read(place, paths)
+    except DataError:
+        for path in paths:  # the next fetch gets anew what has never been readable
+            if pinned(path) is None:
+                path.unlink(missing_ok=True)
+        raise
     account = _arrived(place, contents, found)
     for name, sha256 in found.items():
         pin(folder / name, sha256)

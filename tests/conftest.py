@@ -1,14 +1,23 @@
 import dataclasses
+import os
 import signal
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from fmnbench.cli.main import main
+from fmnbench.data.cache import account
+from fmnbench.holdings import bring
 from fmnbench.registry import REGISTRIES
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 
+pytest_plugins = ["web_server"]
+REAL = {  # datasets that files of real data make
+    "omniglot": ("omniglot/images_28x28.zip",),
+    "yahoo-10k": ("yahoo/val.txt", "yahoo/test.txt"),
+}
 PROVENANCE = Provenance(
     fmnbench="0.1.0",
     git_commit=None,
@@ -112,6 +121,54 @@ def fmnbench(capsys, exit_code):
         return Outcome(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_users(tmp_path_factory):
+    """Points the cache, also that of workers, to an empty folder for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FMNBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hugging_face")))
+        patch.delenv("HF_HUB_OFFLINE", raising=False)
+        yield
+
+
+@pytest.fixture
+def cache(tmp_path_factory, monkeypatch):
+    """Returns the folder of a cache of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FMNBENCH_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real():
+    """Returns a function from a name to a file of real data; it skips where that is missing."""
+
+    def find(name):
+        folders = [os.environ.get("FMNBENCH_TEST_DATA"), Path(__file__).parents[2] / "shared/data"]
+        for folder in folders:
+            if folder and (Path(folder) / name).is_file():
+                return Path(folder) / name
+        pytest.skip(f"{name} is not in FMNBENCH_TEST_DATA")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real_cache(real, tmp_path_factory):
+    """Returns a function from a dataset to a cache that has it, made once of real files."""
+    folder = tmp_path_factory.mktemp("real_cache")
+
+    def imported(name):
+        paths = [real(path) for path in REAL[name]]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FMNBENCH_CACHE", str(folder))
+            if account(name) is None:
+                bring(name, paths)
+        return folder
+
+    return imported
 
 
 @pytest.fixture(scope="session", autouse=True)

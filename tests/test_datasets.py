@@ -1,38 +1,42 @@
 """The toy mixture against its check values, and what datasets declare of themselves."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from fmnbench.datasets.digits import Digits
 from fmnbench.datasets.toy import Toy, mixture
-from fmnbench.errors import FmnbenchError
+from fmnbench.errors import DataMissing, FmnbenchError
 from fmnbench.fingerprint import declared, measured, verify
 from fmnbench.registry import datasets
 from fmnbench.rng import stream
 
 
-def test_data(name):
-    """Returns a real file, or skips and says which is missing."""
-    folders = [os.environ.get("FMNBENCH_TEST_DATA"), Path(__file__).parents[1] / "../shared/data"]
-    for folder in folders:
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    pytest.skip(f"{name} is not in FMNBENCH_TEST_DATA")
+@pytest.fixture
+def loaded(real_cache, monkeypatch):
+    """Returns a function from a dataset to its splits; it skips where the data are missing."""
+
+    def load(name):
+        if name in ("omniglot", "yahoo-10k"):
+            monkeypatch.setenv("FMNBENCH_CACHE", str(real_cache(name)))
+        try:
+            return datasets.get(name)().load()
+        except DataMissing as error:
+            pytest.skip(str(error))
+
+    return load
 
 
-test_data.__test__ = False
+EPSILON = np.finfo(np.float64).eps
 
 
-def test_toy_is_the_reports_mixture_bit_for_bit():
-    reference = np.load(test_data("toy/gaussian_mixture_reference.npz"))
+def test_toy_is_the_reports_mixture_to_the_rounding_of_a_norm(real):
+    reference = np.load(real("toy/gaussian_mixture_reference.npz"))
     toy = mixture()
-    assert np.array_equal(toy.means, reference["class_means"])
     assert np.array_equal(toy.variances, reference["class_variances"])
-    assert np.array_equal(toy.rows[:8], reference["first_rows"])
+    # a direction's length is a dot product of 16 terms, which BLAS rounds by processor: 16 steps
+    np.testing.assert_allclose(toy.means, reference["class_means"], rtol=16 * EPSILON)
+    np.testing.assert_allclose(toy.rows[:8], reference["first_rows"], atol=40 * 16 * EPSILON)
     np.testing.assert_allclose(toy.rows.mean(0), reference["overall_mean"], rtol=1e-12)
     np.testing.assert_allclose(toy.rows.var(0, ddof=1), reference["overall_var"], rtol=1e-12)
 
@@ -73,22 +77,23 @@ def test_true_density_of_the_toys_test_rows_has_the_mean_of_its_entropy():
     assert -densities.mean().item() == pytest.approx(entropy, abs=4 * error)
 
 
-@pytest.mark.parametrize("name", datasets.names())
-def test_statistics_that_are_declared_are_those_of_the_data(name):
-    found, expected = measured(datasets.get(name)().load()), declared(name)
-    assert (found.rows, found.width) == (expected.rows, expected.width)
-    assert found.mean == pytest.approx(expected.mean, rel=1e-9)
-    assert found.variance == pytest.approx(expected.variance, rel=1e-9)
+@pytest.mark.parametrize("name", [name for name in datasets.names() if declared(name)])
+def test_statistics_that_are_declared_are_those_of_the_data(name, loaded):
+    found, expected = vars(measured(loaded(name))), vars(declared(name))
+    assert found["rows"] == expected["rows"]
+    for field in ("width", "mean", "variance", "vocabulary", "words"):
+        if expected[field] is not None:
+            assert found[field] == pytest.approx(expected[field], rel=1e-9), field
 
 
 def test_other_data_under_a_known_name_are_refused():
     with pytest.raises(FmnbenchError, match="'toy' is not the one"):
-        verify("toy", datasets.settings("toy"), Toy(rows_per_class=10).load())
+        verify("toy", datasets.settings("toy"), Toy(rows_per_class=10).load(), "planned")
 
 
 def test_other_settings_are_not_held_against_the_declared_statistics():
     splits = Toy(rows_per_class=10).load()
-    assert verify("toy", {"rows_per_class": 10}, splits) == measured(splits).sha256
+    assert verify("toy", {"rows_per_class": 10}, splits, "planned") == measured(splits).sha256
 
 
 def test_digits_training_pixels_are_drawn_anew_and_the_others_once():

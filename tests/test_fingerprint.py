@@ -78,7 +78,7 @@ def test_a_dataset_that_nobody_declared_is_measured_and_accepted(small, splits):
     rows = np.ones((3, 2), dtype=np.float32).tobytes()
     assert fingerprint("small", {"scale": 1.0}) == hashlib.sha256(rows).hexdigest()
     assert fingerprint("small", {"scale": 2.0}) != fingerprint("small", {"scale": 1.0})
-    assert verify("small", {"scale": 1.0}, splits) == sha256(splits)
+    assert verify("small", {"scale": 1.0}, splits, "planned") == sha256(splits)
 
 
 def test_a_dataset_that_cannot_be_loaded_is_the_users_to_mend(small):
@@ -91,7 +91,7 @@ def test_data_that_differ_in_the_last_bits_are_the_declared_ones_and_no_others()
     settings = datasets.settings("toy")
     splits = datasets.get("toy")(**settings).load()
     nearly = dataclasses.replace(splits, test=splits.test * (1 + 1e-12))
-    assert verify("toy", settings, nearly) == sha256(nearly) != declared("toy").sha256
+    assert verify("toy", settings, nearly, "planned") == sha256(nearly) != declared("toy").sha256
     scaled = dataclasses.replace(splits, test=splits.test * (1 + 1e-6))
     with pytest.raises(FmnbenchError, match=r"^Dataset 'toy' is not the one that is declared"):
-        verify("toy", settings, scaled)
+        verify("toy", settings, scaled, "planned")

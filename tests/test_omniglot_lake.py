@@ -1,9 +1,7 @@
 """Omniglot's drawings: zips, folders and hub rows made here in small, and the real ones."""
 
 import io
-import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,15 +15,6 @@ from fmnbench.data.omniglot_files import from_hub_rows, from_lake
 from fmnbench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
-
-
-def real(name):
-    """Returns a real file, or skips and says which is missing."""
-    folders = [os.environ.get("FMNBENCH_TEST_DATA"), Path(__file__).parents[1] / "../shared/data"]
-    for folder in folders:
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    pytest.skip(f"{name} is not in FMNBENCH_TEST_DATA")
 
 
 def drawing(character, drawer, side=105, ink=0):
@@ -213,7 +202,7 @@ def test_no_hub_rows_are_refused():
         from_hub_rows([])
 
 
-def test_the_real_small_images_have_the_ink_that_is_known_of_them():
+def test_the_real_small_images_have_the_ink_that_is_known_of_them(real):
     images = from_lake([real("omniglot/images_28x28.zip")])
     assert [len(getattr(images, name)) for name in SPLITS] == [22_345, 2_000, 8_115]
     assert images.binary
@@ -229,7 +218,7 @@ def test_the_real_small_images_have_the_ink_that_is_known_of_them():
     assert ink["train"].mean() == pytest.approx(63.34, abs=3 * 2**0.5 * error)
 
 
-def test_the_real_large_images_keep_their_ink():
+def test_the_real_large_images_keep_their_ink(real):
     path = real("omniglot/images_background_small1.zip")
     images = from_lake([path])
     assert not images.binary

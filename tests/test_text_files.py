@@ -1,23 +1,11 @@
 """Texts: each layout made here in small, right and wrong, and the real Yahoo texts."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from fmnbench.data.text_files import from_files, from_folder, yahoo_10k
 from fmnbench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
-
-
-def real(name):
-    """Returns a real file, or skips and says which is missing."""
-    folders = [os.environ.get("FMNBENCH_TEST_DATA"), Path(__file__).parents[1] / "../shared/data"]
-    for folder in folders:
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    pytest.skip(f"{name} is not in FMNBENCH_TEST_DATA")
 
 
 def three(folder, train, names=("a.txt", "b.txt", "c.txt"), others="one document\n"):
@@ -139,12 +127,12 @@ def test_texts_that_are_not_yahoos_are_refused_with_both_hashes(tmp_path):
     assert "a.txt is not the validation text of Yahoo" in str(caught.value)
 
 
-def test_yahoo_texts_given_in_the_wrong_order_are_refused():
+def test_yahoo_texts_given_in_the_wrong_order_are_refused(real):
     with pytest.raises(DataError, match=r"test\.txt is not the validation text"):
         yahoo_10k(real("yahoo/test.txt"), real("yahoo/val.txt"))
 
 
-def test_the_real_yahoo_texts_are_split_9000_1000_10000_without_loss():
+def test_the_real_yahoo_texts_are_split_9000_1000_10000_without_loss(real):
     validation, test = real("yahoo/val.txt"), real("yahoo/test.txt")
     documents = yahoo_10k(validation, test)
     assert [len(getattr(documents, name)) for name in SPLITS] == [9_000, 1_000, 10_000]

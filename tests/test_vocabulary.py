@@ -1,8 +1,6 @@
 """Vocabularies, ids and text statistics."""
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,17 +15,8 @@ VOCABULARY = Vocabulary((*SPECIALS, *WORDS))
 PLAIN = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=4)
 
 
-def real(name):
-    """Returns a real file, or skips and says which is missing."""
-    folders = [os.environ.get("FMNBENCH_TEST_DATA"), Path(__file__).parents[1] / "../shared/data"]
-    for folder in folders:
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    pytest.skip(f"{name} is not in FMNBENCH_TEST_DATA")
-
-
-def lines(name):
-    return real(name).read_text("utf-8").split("\n")[:-1]
+def lines(path):
+    return path.read_text("utf-8").split("\n")[:-1]
 
 
 def test_words_come_by_falling_frequency_then_by_code_point_behind_the_special_ones():
@@ -142,9 +131,9 @@ def test_statistics_count_words_and_the_end_but_not_the_start():
     assert (found.shortest, found.longest, found.unknown) == (1, 4, 3)
 
 
-def test_the_real_yahoo_test_text_has_the_published_numbers_of_words():
-    documents = lines("yahoo/test.txt")
-    vocabulary = Vocabulary.of(lines("yahoo/val.txt"))
+def test_the_real_yahoo_test_text_has_the_published_numbers_of_words(real):
+    documents = lines(real("yahoo/test.txt"))
+    vocabulary = Vocabulary.of(lines(real("yahoo/val.txt")))
     found = text_statistics(vocabulary.encode(documents))
     # 788,673 words and 10,000 ends: the count behind the published perplexities
     assert (found.documents, found.words, found.predicted) == (10_000, 78.8673, 79.8673)
@@ -155,7 +144,7 @@ def test_the_real_yahoo_test_text_has_the_published_numbers_of_words():
     )
 
 
-def test_the_real_yahoo_texts_come_back_from_their_ids():
-    documents = lines("yahoo/val.txt") + lines("yahoo/test.txt")
+def test_the_real_yahoo_texts_come_back_from_their_ids(real):
+    documents = lines(real("yahoo/val.txt")) + lines(real("yahoo/test.txt"))
     vocabulary = Vocabulary.of(documents)
     assert vocabulary.decode(vocabulary.encode(documents)) == documents

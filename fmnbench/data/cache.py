@@ -19,6 +19,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pydantic
 
 from fmnbench.data.catalogue import outside
+from fmnbench.data.quiet import without_bars
 from fmnbench.errors import DataError, DataMissing, UsageError
 from fmnbench.files import sync_folder, write_atomically
 from fmnbench.spec import Settings
@@ -179,9 +180,11 @@ def keep(
             sync_folder(home(place))
         text = json.dumps(dataclasses.asdict(found), indent=1, sort_keys=True, ensure_ascii=False)
         write_atomically(home(place) / ACCOUNT, f"{text}\n".encode())
-        for path in home(place).iterdir():
+        for path in home(place).iterdir():  # what was there before, and what killed imports left
             if path.is_dir() and path.name != found.folder:
                 shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ".tmp":
+                path.unlink()
     return found
 
 
@@ -189,16 +192,12 @@ def _write(tables: Mapping[str, pa.Table], folder: Path) -> None:
     """Writes tables as `datasets.load_from_disk` reads them, and sees them onto the disk."""
     import datasets  # type: ignore[import-untyped]  # it ships no types
 
-    bars = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
+    splits = {name: datasets.Dataset(table) for name, table in tables.items()}
     try:
-        splits = {name: datasets.Dataset(table) for name, table in tables.items()}
-        datasets.DatasetDict(splits).save_to_disk(folder, num_shards=dict.fromkeys(splits, 1))
+        with without_bars():
+            datasets.DatasetDict(splits).save_to_disk(folder, num_shards=dict.fromkeys(splits, 1))
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        if not bars:
-            datasets.enable_progress_bars()
     for path in folder.rglob("*.arrow"):
         with path.open("rb+") as file:
             os.fsync(file.fileno())

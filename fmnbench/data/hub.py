@@ -1,12 +1,15 @@
 """Datasets of the Hugging Face hub, at a revision that does not move."""
 
+import contextlib
 import itertools
+import sys
 import tempfile
 from pathlib import Path
 
 from fmnbench.data.cache import downloads
 from fmnbench.data.catalogue import Hub
 from fmnbench.data.omniglot_files import from_hub_rows
+from fmnbench.data.quiet import without_bars
 from fmnbench.data.tables import Contents, of_images
 from fmnbench.errors import DataError
 from fmnbench.files import write_atomically
@@ -27,7 +30,8 @@ def omniglot(hub: Hub) -> tuple[Contents, str]:
     try:
         revision = _revision(hub)
         options = {} if revision == LOCAL else {"revision": revision}
-        with tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
+        bars = contextlib.nullcontext() if sys.stderr.isatty() else without_bars()
+        with bars, tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
             splits = datasets.load_dataset(hub.repository, cache_dir=temporary, **options)
             undecoded = datasets.Image(decode=False)
             rows = [splits[name].cast_column("image", undecoded) for name in sorted(splits)]

@@ -28,6 +28,7 @@ class Omniglot(Kept):
     """
 
     place = "omniglot"
+    shared_rows = 3  # at 28×28 pixels, drawn alike by people of two splits
 
     def splits(self, data: Held) -> Splits:
         """Returns rows of 784 pixels, ink = 1."""

@@ -40,9 +40,10 @@ class Mixture:
 
 
 def mixture(rows_per_class: int = 20_000) -> Mixture:
-    """Returns the mixture with its draws, bit for bit the report's at 20,000 rows a class.
+    """Returns the mixture with its draws, the report's at 20,000 rows a class.
 
-    The order of calls to NumPy's legacy generator is part of the protocol.
+    The order of calls to NumPy's legacy generator is part of the protocol. Its draws are the same
+    bits everywhere; the length of a direction, from BLAS, may round otherwise on other processors.
     """
     random = RandomState(DATA_SEED)
     means, variances, draws = [], [], []
