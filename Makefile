@@ -10,7 +10,7 @@ quickstart: .venv/.package
 	$(BIN)/fmnbench report --suite quick
 
 test: .venv/.package
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 clean:
 	rm -rf .venv

@@ -65,7 +65,7 @@ def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport)
             (work / "traceback.txt").write_text(traceback.format_exc())
         curve = error.curve if isinstance(error, Diverged) else ()
         result = dataclasses.replace(result, status=status, error=_one_line(error), curve=curve)
-    seconds = sum(clock.seconds.values())
+    seconds = sum(clock.seconds.values(), 0.0)
     return dataclasses.replace(
         result,
         timings=clock.seconds,

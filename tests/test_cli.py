@@ -11,7 +11,8 @@ from fmnbench.registry import REGISTRIES
 from fmnbench.report import FORMATS
 from fmnbench.spec import Precision, Status
 
-VERBS = ["", "list", "run", "report", "results", "results list", "results show"]
+DATA = ["data list", "data fetch", "data import", "data verify", "data path"]
+VERBS = ["", "list", "run", "report", "results", "results list", "results show", "data", *DATA]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_help_of_a_verb_fits_80_columns_and_explains_each_option(verb, fmnbench)
     assert fmnbench(*verb.split(), "-h").out == done.out
 
 
-@pytest.mark.parametrize("verb", ["", "list", "run", "report", "results list", "results show"])
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("results", "data")])
 def test_help_shows_examples_each_on_its_line(verb, fmnbench):
     text = fmnbench(*verb.split(), "--help").out
     examples = text[text.index("Examples:\n") :].split("\n\n")[0].splitlines()[1:]
@@ -52,7 +53,7 @@ def test_examples_of_run_are_what_the_parser_takes(fmnbench, tmp_path):
         assert (done.code, done.err) == (0, "")
 
 
-@pytest.mark.parametrize("group", ["", "results"])
+@pytest.mark.parametrize("group", ["", "results", "data"])
 def test_a_group_without_a_verb_shows_its_help_as_wrong_usage(group, fmnbench):
     done = fmnbench(*group.split())
     assert (done.code, done.err) == (2, "")

@@ -20,10 +20,6 @@ data_app = typer.Typer(
     cls=Verbs, rich_markup_mode=None, help="List, fetch, import and check the datasets."
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Dataset, or text/NAME.")]
-OptionalName = Annotated[
-    str | None,
-    typer.Argument(metavar="NAME", help="Dataset, or text/NAME; all that are here if left out."),
-]
 SHOWN = 16  # hex digits of a fingerprint
 
 
@@ -74,7 +70,7 @@ def fetch_data(
 def import_data(
     name: NameArgument,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files or folders, see `data list`.")
+        list[Path], typer.Argument(metavar="PATH", help="Files or folders, see `data list`.")
     ],
     longest: Annotated[
         int | None,
@@ -99,7 +95,14 @@ def import_data(
 
 
 @data_app.command("verify")
-def verify_data(name: OptionalName = None) -> int:
+def verify_data(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Dataset, or text/NAME; all that are here if left out."
+        ),
+    ] = None,
+) -> int:
     """Work out fingerprints anew and compare them with those recorded.
 
     \b
@@ -127,7 +130,12 @@ def verify_data(name: OptionalName = None) -> int:
 
 
 @data_app.command("path")
-def path_of_data(name: OptionalName = None) -> None:
+def path_of_data(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Dataset, or text/NAME; the cache if left out."),
+    ] = None,
+) -> None:
     """Print the folder of a dataset, for `datasets.load_from_disk`, or that of the cache.
 
     \b
