@@ -20,6 +20,8 @@ def export_results(
 ) -> int:
     """Write records with their checksums into one zip.
 
+    A file that is there is replaced only if it is such a zip. Corrupt records are left out.
+
     \b
     Examples:
       fmnbench results export omniglot.zip --track omniglot-cnn
@@ -30,7 +32,7 @@ def export_results(
 
     require_folder(store, exists=True)
     count, errors = export_bundle(Store(store), file, track or [])
-    typer.echo(f"{count} records are in {file}.")
+    typer.echo(f"{count} record{' is' if count == 1 else 's are'} in {file}.")
     for error in errors:
         typer.echo(f"corrupt record, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
@@ -41,10 +43,12 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
 
     All are checked first: one that is damaged or altered, and none is taken. A record with other
     numbers than the one here is named and left out; a done one takes the place of a failed one.
+    Where the record here is corrupt, or the run is going on, the bundle's is named and left out.
 
     \b
     Examples:
       fmnbench results import omniglot.zip
+      fmnbench results import omniglot.zip --store their-results
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.bundle import import_bundle
     from fmnbench.store import Store
