@@ -1,13 +1,15 @@
 """The distributions that models return: log-probabilities per row, normalised, in nats."""
 
 import math
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
+
+from fmnbench.errors import Declined
 
 Shape: TypeAlias = Size | list[int] | tuple[int, ...]
 LOG_2PI = math.log(2 * math.pi)
@@ -132,7 +134,65 @@ class IndependentBernoulli(Distribution):
         return (value * self.logits - F.softplus(self.logits)).sum(-1)
 
 
-Likelihood: TypeAlias = IsotropicNormal | IndependentBernoulli
+@runtime_checkable
+class Autoregression(Protocol):
+    """A network that gives the logit of each bit from the bits before it and z."""
+
+    @property
+    def pixels(self) -> int:
+        """The number of bits in a row."""
+        ...
+
+    def logits(self, x: Float[Tensor, "n x"], z: Float[Tensor, "k n d"]) -> Float[Tensor, "k n x"]:
+        """Returns the logits of each row's bits at each of its k samples of z."""
+        ...
+
+    def draw(self, z: Float[Tensor, "n d"], uniform: Float[Tensor, "n x"]) -> Float[Tensor, "n x"]:
+        """Returns a row for each z: a bit is 1 where its uniform number is below its mean."""
+        ...
+
+
+class AutoregressiveBernoulli(Distribution):
+    """Vectors of bits, each given those before it and z: a network has the logits.
+
+    Its mean has no closed form. What of the network depends on x alone is worked out once for
+    all z of a row.
+    """
+
+    arg_constraints = {}  # noqa: RUF012 - as above
+    support = constraints.independent(constraints.boolean, 1)
+
+    def __init__(self, network: Autoregression, z: Float[Tensor, "*n d"]) -> None:
+        self.network = network
+        self._z = z
+        super().__init__(z.shape[:-1], Size((network.pixels,)), validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        raise Declined("an autoregressive decoder has no closed-form mean")
+
+    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
+        """Returns samples without gradients; the randomness is the generator's."""
+        with torch.no_grad():
+            z = self._z.expand(*sample_shape, *self._z.shape)
+            rows = math.prod(z.shape[:-1])
+            uniform = torch.empty(rows, self.network.pixels, dtype=z.dtype, device=z.device)
+            uniform.uniform_(generator=generator)
+            drawn = self.network.draw(z.reshape(rows, z.shape[-1]), uniform)
+            return drawn.view(*z.shape[:-1], self.network.pixels)
+
+    def log_prob(self, value: Float[Tensor, "*n x"]) -> Tensor:
+        shape = torch.broadcast_shapes(self.batch_shape, value.shape[:-1])
+        # rows that every sample of z is held against; else as many rows as there are z
+        shared = value.dim() == 2 and value.shape[:1] == shape[-1:]
+        x = value if shared else value.expand(*shape, -1).reshape(-1, value.shape[-1])
+        samples = math.prod(shape[:-1]) if shared else 1
+        z = self._z.expand(*shape, -1).reshape(samples, len(x), self._z.shape[-1])
+        logits = _full(self.network.logits(x, z))
+        return (x * logits - F.softplus(logits)).sum(-1).view(shape)
+
+
+Likelihood: TypeAlias = IsotropicNormal | IndependentBernoulli | AutoregressiveBernoulli
 
 
 def pairwise_features(
@@ -149,6 +209,6 @@ def pairwise_features(
     precision = torch.exp(-log_variance)
     weighted = mean * precision
     constant = -0.5 * (weighted * mean + log_variance + LOG_2PI).sum(1, keepdim=True)
-    a = torch.cat([z.square(), z, torch.ones_like(z[:, :1])], 1)
+    a = torch.cat([z.square(), z, z.new_ones(len(z), 1)], 1)
     b = torch.cat([-0.5 * precision, weighted, constant], 1)
     return a.T, b.T

@@ -51,7 +51,9 @@ class Model:
         contrast = self.critic(x, z, q)
         loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * contrast
         with torch.no_grad():
-            terms = torch.stack([loss, reconstruction.mean(), kl.mean() * kl.shape[1], contrast])
+            # the mean over no dimensions would be no number
+            rate = kl.mean() * kl.shape[1] if kl.shape[1] else kl.sum()
+            terms = torch.stack([loss, reconstruction.mean(), rate, contrast])
         return loss, terms, q, z
 
     def modules(self) -> dict[str, nn.Module]:

@@ -130,3 +130,41 @@ def test_z_dependence_is_declined_where_test_rows_are_all_the_same():
     of = evaluation(LinearGaussian(2, latent=1), torch.ones(20, 2), torch.ones(20, 2))
     with pytest.raises(Declined, match="all the same"):
         value("z_dependence", of)
+
+
+@pytest.mark.parametrize("noise", [0.25, 1.0, 4.0])
+def test_z_gain_at_the_exact_posterior_is_the_ratio_of_signal_to_noise(noise):
+    vae = LinearGaussian(5, latent=3, variance=noise).double()
+    with torch.no_grad():
+        columns = torch.linalg.qr(vae.decoder.weight).Q
+        vae.decoder.weight.copy_(columns * torch.tensor([2.0, 0.7, 0.1]))
+    vae.adopt_exact_posterior()
+    x = own_draws(vae, 20_000, "test")
+    # of another row's z, W z' differs from W z by 2 Σ W² in the mean square
+    truth = vae.decoder.weight.square().sum().item() / noise
+    # a row's gain varies by less than three times its mean: four standard errors
+    assert value("z_gain", evaluation(vae, x, x)) == pytest.approx(truth, rel=4 * 3 / 141)
+
+
+def test_z_gain_of_two_rows_holds_each_against_the_z_of_the_other():
+    vae = LinearGaussian(2, latent=1).double()
+    of = evaluation(
+        vae, torch.zeros(2, 2).double(), torch.tensor([[1.0, 5.0], [2.0, -3.0]]).double()
+    )
+    with torch.no_grad():
+        own, other = (vae.decode(z).log_prob(of.x).mean().item() for z in (of.z, of.z.flip(0)))
+    assert value("z_gain", of) == pytest.approx(own - other, rel=1e-12)
+    assert own != other
+
+
+def test_z_gain_is_zero_of_a_decoder_that_ignores_z():
+    vae = LinearGaussian(5, latent=3).double()
+    torch.nn.init.zeros_(vae.decoder.weight)
+    x = own_draws(vae, 100, "test")
+    assert value("z_gain", evaluation(vae, x, x)) == pytest.approx(0, abs=1e-12)
+
+
+def test_z_gain_is_declined_where_there_is_no_other_row():
+    of = evaluation(LinearGaussian(2, latent=1), torch.ones(20, 2), torch.ones(1, 2))
+    with pytest.raises(Declined, match="two test rows"):
+        value("z_gain", of)

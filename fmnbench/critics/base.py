@@ -11,6 +11,7 @@ from torch.autograd.function import FunctionCtx
 
 from fmnbench.architectures.base import VAE
 from fmnbench.distributions import DiagonalNormal
+from fmnbench.errors import Declined
 
 NEGLIGIBLE = -60.0  # nats below the best: e^-60 adds nothing to a sum above 1, in any precision,
 # and keeps products clear of subnormal numbers, which take a processor ten times as long
@@ -23,13 +24,17 @@ class Critic(nn.Module):
     """The base of all critics: λ times its scalar is added to the loss.
 
     A subclass takes the VAE and keyword-only settings; it may decline an architecture by raising
-    Declined. `bounds_information` claims that log n − loss is a lower bound on the information
-    between x and z, in nats, at batch size n.
+    Declined, as one with `needs_latent` does where there is none. `bounds_information` claims
+    that log n − loss is a lower bound on the information between x and z, in nats, at batch
+    size n.
     """
 
     bounds_information = False
+    needs_latent = True
 
     def __init__(self, vae: VAE) -> None:
+        if self.needs_latent and not vae.latent:
+            raise Declined(f"{type(vae).__name__} has no latent that a critic could score")
         super().__init__()
 
     def forward(

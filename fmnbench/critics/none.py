@@ -12,6 +12,8 @@ from fmnbench.registry import critics
 class NoCritic(Critic):
     """No contrastive term: the loss is the objective alone."""
 
+    needs_latent = False
+
     def forward(
         self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:

@@ -18,6 +18,8 @@ def active_units(
     The population variance over rows, as in the code of Burda et al. (2016, sec. 5.2), and >,
     as in their text; He et al. (2019) divide by n − 1 and take ≥.
     """
+    if not mean.shape[1]:
+        return 0  # a variance over no values is one that torch warns of
     return int((mean.double().var(0, correction=0) > threshold).sum())
 
 

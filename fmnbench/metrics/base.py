@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
 from fmnbench.distributions import DiagonalNormal, Likelihood
+from fmnbench.errors import Declined
 from fmnbench.rng import stream
 
 Work = TypeVar("Work")
@@ -99,7 +100,7 @@ class Evaluation:
 
     @property
     def generated_mean(self) -> Float[Tensor, "n x"]:
-        """The decoder's mean at the z of each generated row."""
+        """The decoder's mean at the z of each generated row; the draw itself where it has none."""
         return self._from_prior[0]
 
     @functools.cached_property
@@ -110,8 +111,8 @@ class Evaluation:
         means, draws = [], []
         for block in torch.split(z, BLOCK):
             likelihood = self.vae.decode(block)
-            means.append(likelihood.mean)
             draws.append(likelihood.sample(generator=generator))
+            means.append(_mean_or(draws[-1], likelihood))
         return torch.cat(means), torch.cat(draws)
 
     @torch.no_grad()
@@ -123,6 +124,10 @@ class Evaluation:
             torch.cat([q.log_variance for q in posteriors]),
         )
 
+    def samples(self, wanted: int) -> int:
+        """Returns how many samples of z tell what `wanted` of them do: 1 without a latent."""
+        return wanted if self.vae.latent else 1
+
     @property
     def ceiling(self) -> float:
         """The logarithm of n, in nats: what `mi_lower` cannot exceed."""
@@ -133,6 +138,13 @@ def split(q: DiagonalNormal, rows: int) -> list[DiagonalNormal]:
     """Returns the posteriors of consecutive batches of rows, the last short one included."""
     parts = zip(torch.split(q.mean, rows), torch.split(q.log_variance, rows), strict=True)
     return [DiagonalNormal(mean, log_variance) for mean, log_variance in parts]
+
+
+def _mean_or(draws: Float[Tensor, "n x"], likelihood: Likelihood) -> Float[Tensor, "n x"]:
+    try:
+        return likelihood.mean
+    except Declined:
+        return draws
 
 
 def decoder_loss(likelihood: Likelihood, x: Float[Tensor, "n x"]) -> Float[Tensor, " n"]:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fmnbench.architectures.base import VAE
 from fmnbench.distributions import DiagonalNormal
 from fmnbench.metrics.base import Evaluation, split
 from fmnbench.registry import metrics
@@ -27,13 +28,17 @@ def importance_weighted_nll(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, 
 @metrics.register("nll", unit="nats", better="lower", source="Burda et al. 2016", version=1)
 @torch.no_grad()
 def nll(evaluation: Evaluation) -> float:
-    """−log p(x) by importance weighting with the track's K samples, mean over test rows."""
+    """−log p(x) by importance weighting with the track's K samples, mean over test rows.
+
+    Exact, from a single pass, where the architecture has no latent.
+    """
     generator = evaluation.stream("nll")
     batches = zip(torch.split(evaluation.x, ROWS), split(evaluation.posterior, ROWS), strict=True)
+    samples = evaluation.samples(evaluation.nll_samples)
     total = 0.0
     for x, q in batches:
-        log_sum = _log_sum_of_weights(evaluation, x, q, generator)
-        total += (math.log(evaluation.nll_samples) - log_sum).sum().item()
+        log_sum = _log_sum_of_weights(evaluation.vae, x, q, samples, generator)
+        total += (math.log(samples) - log_sum).sum().item()
     return total / evaluation.n
 
 
@@ -67,19 +72,19 @@ def nll_exact(evaluation: Evaluation) -> float:
 
 
 def _log_sum_of_weights(
-    evaluation: Evaluation,
+    vae: VAE,
     x: Float[Tensor, "n x"],
     q: DiagonalNormal,
+    samples: int,
     generator: torch.Generator,
 ) -> Float[Tensor, " n"]:
     """Returns log Σ_k w_k of a few rows; the samples pass by in blocks that memory can hold."""
-    prior = evaluation.vae.prior
+    prior = vae.prior
     values = VALUES.get(x.device.type, ACCELERATOR_VALUES)
     block = max(1, values // x.numel())  # samples per pass
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
-    for done in range(0, evaluation.nll_samples, block):
-        samples = min(block, evaluation.nll_samples - done)
-        z = q.rsample((samples,), generator=generator)
-        log_weights = evaluation.vae.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+    for done in range(0, samples, block):
+        z = q.rsample((min(block, samples - done),), generator=generator)
+        log_weights = vae.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
         total = torch.logaddexp(total, log_weights.double().logsumexp(0))
     return total

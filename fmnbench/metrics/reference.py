@@ -4,9 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fmnbench.distributions import IndependentBernoulli, IsotropicNormal, Likelihood
+from fmnbench.distributions import (
+    AutoregressiveBernoulli,
+    IndependentBernoulli,
+    IsotropicNormal,
+    Likelihood,
+)
 from fmnbench.errors import Declined
-from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.base import BLOCK, Evaluation
 from fmnbench.metrics.density_coverage import against_test_rows
 from fmnbench.registry import metrics
 from fmnbench.rng import stream
@@ -59,23 +64,47 @@ def z_dependence(evaluation: Evaluation) -> float:
     """Variance of the decoder's mean over z ~ p(z) per variance of test rows; 0 ignores z.
 
     Both are population variances summed over the outputs. Raises Declined where the test rows
-    are all the same.
+    are all the same, or the decoder has no mean.
     """
+    _ = evaluation.vae.decode(evaluation.z[:1]).mean  # Declined
     data = evaluation.x.double().var(0, correction=0).sum().item()
     if data == 0:
         raise Declined("z_dependence is undefined: the test rows are all the same")
     return evaluation.generated_mean.double().var(0, correction=0).sum().item() / data
 
 
+@metrics.register(
+    "z_gain", unit="nats", better=None, source="fmnbench, latent-free reference", version=1
+)
+@torch.no_grad()
+def z_gain(evaluation: Evaluation) -> float:
+    """How far log p(x|z) falls with the z of another test row, mean over test rows; 0 ignores z.
+
+    Rows in a random order each take the z of the next. Raises Declined below two test rows.
+    """
+    if evaluation.n < 2:
+        raise Declined("z_gain takes two test rows or more; there is one")
+    order = torch.randperm(
+        evaluation.n, generator=evaluation.stream("z_gain"), device=evaluation.x.device
+    )
+    z = torch.empty_like(evaluation.z)
+    z[order] = evaluation.z[order.roll(1)]
+    total = 0.0
+    for x, other in zip(torch.split(evaluation.x, BLOCK), torch.split(z, BLOCK), strict=True):
+        total -= evaluation.vae.decode(other).log_prob(x).double().sum().item()
+    return total / evaluation.n - evaluation.reconstruction.mean().item()
+
+
 def constant_prediction(like: Likelihood, train: Float[Tensor, "n x"]) -> Likelihood:
     """Returns the one distribution for all rows that fits training best, of a likelihood's kind.
 
-    Raises Declined for a kind that is neither Gaussian nor Bernoulli.
+    Of bits, whether or not the likelihood takes them as independent, those that are. Raises
+    Declined for a kind that is neither Gaussian nor Bernoulli.
     """
     rows = train.double()
     if isinstance(like, IsotropicNormal):
         return IsotropicNormal(rows.mean(0), like.variance.flatten()[0].item())
-    if isinstance(like, IndependentBernoulli):
+    if isinstance(like, IndependentBernoulli | AutoregressiveBernoulli):
         ones, zeros = rows.sum(0), (1 - rows).sum(0)
         return IndependentBernoulli(((ones + PSEUDO_COUNT) / (zeros + PSEUDO_COUNT)).log())
     raise Declined(f"there is no constant prediction for a {type(like).__name__}")

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fmnbench.errors import Declined
 from fmnbench.metrics.base import Evaluation, decoder_loss, split
 from fmnbench.metrics.density_coverage import density_coverage
 from fmnbench.metrics.information import mi_batch
@@ -30,6 +31,8 @@ def spread_units(z: Float[Tensor, "n d"]) -> int:
     The sample standard deviation over rows (n − 1), torch's default. A posterior that equals the
     prior counts in every dimension.
     """
+    if not z.shape[1]:
+        return 0  # as in active_units
     return int((z.double().std(0, correction=1) > SMALLEST_DEVIATION).sum())
 
 
@@ -55,7 +58,7 @@ def report_nll(evaluation: Evaluation) -> float:
     for x, q, kl in batches:
         losses = [
             decoder_loss(evaluation.vae.decode(q.rsample(generator=generator)), x)
-            for _ in range(DRAWS)
+            for _ in range(evaluation.samples(DRAWS))
         ]
         total += batch_total_nll(torch.stack(losses).double().sum(1) + kl.sum())
     return total / evaluation.n
@@ -99,7 +102,12 @@ def report_coverage(evaluation: Evaluation) -> float:
 
 @torch.no_grad()
 def _latent_density_coverage(evaluation: Evaluation) -> tuple[float, float]:
-    """Returns both at k = 5, one posterior sample a row; of prior samples the decoder's mean."""
+    """Returns both at k = 5, one posterior sample a row; of prior samples the decoder's mean.
+
+    Raises Declined where there is no latent space.
+    """
+    if not evaluation.vae.latent:
+        raise Declined("the report's density and coverage take a latent space; there is none")
     encoded = evaluation.encode(evaluation.generated_mean)
     generated = encoded.rsample(generator=evaluation.stream("report.density"))
     return density_coverage(evaluation.z, generated)
