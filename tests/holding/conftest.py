@@ -97,7 +97,7 @@ def packed(tmp_path):
                 for key, content in bodies.items():
                     archive.writestr(key, content)
         else:
-            with tarfile.open(path, "w:gz") as archive:
+            with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as archive:
                 for key, content in bodies.items():
                     info = tarfile.TarInfo(key)
                     info.size = len(content)

@@ -16,7 +16,7 @@ def documents(contents):
 
 
 @pytest.mark.parametrize("layout", ["kim", "he"])
-@pytest.mark.parametrize("way", ["folder", "tar.gz", "zip"])
+@pytest.mark.parametrize("way", ["folder", "tar", "tar.gz", "zip"])
 @pytest.mark.parametrize("name", ["snli", "ptb", "yahoo", "text/snli"])
 def test_a_layout_is_found_in_a_folder_and_in_an_archive(
     layout, way, name, texts, lines, laid, packed, tmp_path

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmnbench.data.cache import account, held, home
-from fmnbench.errors import DataError
+from fmnbench.errors import DataError, UsageError
 from fmnbench.fingerprint import (
     UNKNOWN,
     declared,
@@ -93,6 +93,12 @@ def test_own_texts_are_told_apart_by_their_names(cache, texts, laid):
     assert fingerprint("text", {"name": "two", **settings}) == two.sha256 != one.sha256
     reason = missing("text", {"name": "three", **settings})
     assert reason.endswith("not here; get them by: fmnbench data import text/three PATH...")
+
+
+@pytest.mark.parametrize("name", ["", "../omniglot", "a/b", "."])
+def test_a_name_of_own_texts_never_leads_out_of_their_folder(name):
+    with pytest.raises(UsageError, match=r"needs a name|cannot name a text"):
+        fingerprint("text", {"name": name, "vocabulary": 20_000})
 
 
 def test_what_is_missing_is_told_with_the_command_that_gets_it(cache):

@@ -47,6 +47,10 @@ def test_grey_rows_that_choose_and_test_become_bits_as_often_as_they_are_grey(ke
         # of the mean of as many bits: four standard errors in all but 0.05 of 784 pixels
         error = np.sqrt(levels * (1 - levels) / len(part))
         assert (np.abs(frequency - levels) > 4 * error).sum() <= 1
+        # and the mean over all pixels, whose error is 28 times smaller
+        spread = np.sqrt((error**2).mean() / 784)
+        mean = float(levels.mean(dtype=np.float64))
+        assert float(frequency.mean()) == pytest.approx(mean, abs=4 * float(spread))
     # rows are not alike, nor are the two splits
     assert len(splits.test.unique(dim=0)) == ROWS[2]
     assert not torch.equal(splits.validation[: ROWS[2]], splits.test)
