@@ -140,7 +140,7 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         takes = " and ".join(kinds)
         raise Declined(f"{track.architecture} takes {takes}; {track.dataset} has {splits.kind}")
     with isolated(spec.seed, "init/vae"):
-        vae = make_vae(splits.width, **track.architecture_settings)
+        vae = make_vae(splits.inputs, **track.architecture_settings)
     with isolated(spec.seed, "init/critic"):
         critic = make_critic(vae, **spec.critic_settings)
     objective = objectives.get(spec.objective)(**spec.objective_settings)

@@ -40,6 +40,11 @@ class Splits:
         """Values per row."""
         return self.train.shape[1]
 
+    @property
+    def inputs(self) -> int:
+        """What an architecture is built for: values per row; of texts, words to choose from."""
+        return self.width if self.vocabulary is None else len(self.vocabulary)
+
     def visit(self, rows: Int[Tensor, " b"], generator: Generator) -> Num[Tensor, "b x"]:
         """Returns a batch of training rows as a model sees them."""
         batch = self.train.index_select(0, rows)
