@@ -72,6 +72,14 @@ def test_a_decoder_that_ignores_z_is_marked_with_its_seeds(make_result):
     assert only(results[:1]).notes == ()
 
 
+def test_a_decoder_without_a_mean_is_marked_by_what_the_z_of_others_costs(make_result):
+    gains = [0.099, 0.1, -0.3, 5.0]
+    board = only([make_result(seed=seed, metrics={"z_gain": v}) for seed, v in enumerate(gains)])
+    assert "ignores z with seeds 0, 2:" in marked(board, board.rows[0])[0]
+    with_mean = make_result(metrics={"z_gain": 0.0, "z_dependence": 0.5})
+    assert only([with_mean]).notes == ()
+
+
 @pytest.mark.parametrize(
     ("metric", "ceiling"),
     [

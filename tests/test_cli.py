@@ -79,14 +79,15 @@ def test_a_listing_as_json_has_every_name_that_the_listing_has(what, fmnbench):
     assert (shown.code, shown.err) == (0, "")
     rows = json.loads(fmnbench("list", what, "--json").out)
     if what == "tasks":
-        suites = [f"suite {text}" for text in shown.out.split("suite ")[1:]]
-        expected = {}
+        methods = {}
         for row in rows:
-            head = [["suite", row["suite"]], [name for name in row if name != "suite"]]
-            values = [str(cell) for name, cell in row.items() if name != "suite"]
-            expected.setdefault(row["suite"], head).append(values)
-        lines = [[line.split() for line in text.strip().splitlines()] for text in suites]
-        assert lines == list(expected.values())
+            weight = "" if row["critic"] == "none" else f" λ={row['lambda']:g}"
+            objective = "" if row["objective"] == "elbo" else f" {row['objective']}"
+            track = row["track"], f"{row['dataset']} + {row['architecture']}"
+            methods.setdefault(track, []).append(f"{row['critic']}{weight}{objective}")
+        text = " ".join(shown.out.split())
+        for (track, parts), names in methods.items():
+            assert f"{track} {parts} {', '.join(names)}" in text
     else:
         names = re.findall(r"^  (\S+)  +\S", shown.out, re.M)
         assert names == [row["name"] for row in rows]

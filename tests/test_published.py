@@ -6,7 +6,7 @@ import pytest
 from fmnbench.errors import RecordError
 from fmnbench.published import published
 from fmnbench.shipped import benchmark_files
-from fmnbench.suite import load_suite
+from fmnbench.suite import all_suites
 
 METRICS = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
 
@@ -91,7 +91,8 @@ def test_an_information_is_published_with_the_ceiling_that_it_cannot_exceed():
 def test_published_tracks_with_a_suite_have_its_recipe():
     tracks = {
         (task.track.name, task.critic, task.lambda_)
-        for comparison in load_suite("report").comparisons
+        for suite in all_suites()
+        for comparison in suite.comparisons
         for task in comparison.tasks()
     }
     names = {name for name, *_ in tracks}
@@ -101,7 +102,7 @@ def test_published_tracks_with_a_suite_have_its_recipe():
 
 def test_the_benchmarks_folder_holds_suites_beside_the_published_values():
     names = [file.name for file in benchmark_files().iterdir()]
-    assert {"published.csv", "quick.toml", "report.toml"} <= set(names)
+    assert {"published.csv", "paper.toml", "quick.toml", "report.toml"} <= set(names)
 
 
 @pytest.mark.parametrize(

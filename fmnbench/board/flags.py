@@ -7,6 +7,7 @@ from fmnbench.spec import Result
 from fmnbench.statistics import mean
 
 IGNORES_Z = 1e-3  # z_dependence: decoder variance over z per variance of the data
+NO_GAIN = 0.1  # nats: z_gain, for decoders without a mean; by chance it is some hundredths
 NEAR_CEILING = 0.05  # share of a ceiling: an estimate this close may hide a larger truth
 
 
@@ -22,15 +23,18 @@ def row_flags(results: Mapping[int, Result], reference_nll: float | None) -> lis
             "has learned nothing: its importance-weighted NLL does not beat the latent-free "
             f"reference's {reference_nll:.2f} nats"
         )
-    seeds = [
-        seed
-        for seed, result in results.items()
-        if result.metrics.get("z_dependence", 1.0) < IGNORES_Z
-    ]
+    seeds = [seed for seed, result in results.items() if _ignores_z(result)]
     if seeds:
         where = "" if len(seeds) == len(results) else f" with {seed_list(seeds)}"
         flags.append(f"its decoder ignores z{where}: what it draws hardly depends on the latent")
     return flags
+
+
+def _ignores_z(result: Result) -> bool:
+    metrics = result.metrics
+    if "z_dependence" in metrics:
+        return metrics["z_dependence"] < IGNORES_Z
+    return metrics.get("z_gain", NO_GAIN) < NO_GAIN
 
 
 def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
-from fmnbench.cli.text import print_definitions, print_table
+from fmnbench.cli.text import UNBROKEN, method_name, print_definitions
 from fmnbench.errors import unknown
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
@@ -89,14 +89,30 @@ def rows(what: str) -> list[Row]:
 
 
 def _print_tasks(lines: Sequence[Row]) -> None:
-    """Prints a table for each suite."""
+    """Prints the tracks of each suite with the rows that are compared on each."""
     for number, (suite, tasks) in enumerate(
         itertools.groupby(lines, key=lambda row: row["suite"])
     ):
         if number:
             typer.echo()
-        typer.secho(f"suite {suite}", bold=True)
-        print_table([{key: row[key] for key in row if key != "suite"} for row in tasks])
+        tracks: dict[str, list[Row]] = {}
+        for task in tasks:
+            tracks.setdefault(str(task["track"]), []).append(task)
+        print_definitions(
+            f"suite {suite}", {track: _methods(rows) for track, rows in tracks.items()}
+        )
+
+
+def _methods(rows: Sequence[Row]) -> list[str]:
+    """Returns what stands beside a track: its dataset and architecture, then its rows."""
+    track = rows[0]
+    names = (
+        method_name(str(row["critic"]), str(row["objective"]), float(str(row["lambda"])))
+        for row in rows
+    )
+    # a row's name stays on one line
+    methods = ", ".join(name.replace(" ", UNBROKEN) for name in names)
+    return [f"{track['dataset']} + {track['architecture']}", methods]
 
 
 def _row(entry: "Entry") -> Row:

@@ -9,13 +9,18 @@ import typer
 from fmnbench.spec import RunSpec
 
 NARROWEST = 20  # characters that a definition gets, however long the names are
+UNBROKEN = "\N{NO-BREAK SPACE}"  # printed as a space at which no line is folded
 
 
 def row_name(spec: RunSpec) -> str:
     """Returns a row's short name within its track."""
-    weight = "" if spec.critic == "none" else f" λ={spec.lambda_:g}"
-    objective = "" if spec.objective == "elbo" else f" {spec.objective}"
-    return f"{spec.critic}{weight}{objective}"
+    return method_name(spec.critic, spec.objective, spec.lambda_)
+
+
+def method_name(critic: str, objective: str, weight: float) -> str:
+    """Returns a short name of a critic, its weight λ and an objective."""
+    weighted = critic if critic == "none" else f"{critic} λ={weight:g}"
+    return weighted if objective == "elbo" else f"{weighted} {objective}"
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
@@ -34,7 +39,7 @@ def print_definitions(title: str, definitions: Mapping[str, Sequence[str]]) -> N
     width = max(shutil.get_terminal_size().columns, indent + NARROWEST)
     for name, paragraphs in definitions.items():
         text = [
-            line
+            line.replace(UNBROKEN, " ")
             for paragraph in paragraphs
             if paragraph
             for line in textwrap.wrap(
