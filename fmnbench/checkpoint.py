@@ -66,7 +66,8 @@ class Checkpoint:
     def load(self) -> Progression:
         """Returns where the run stopped and restores its state; a new run starts at epoch 0.
 
-        Raises FmnbenchError where the file cannot be read.
+        So does one whose file an fmnbench wrote that kept other parts. Raises FmnbenchError where
+        the file cannot be read.
         """
         if not self.path.exists():
             return Progression()
@@ -78,9 +79,7 @@ class Checkpoint:
                 f"The checkpoint {self.path} cannot be read ({reason}); delete it to start anew."
             ) from error
         if state["parts"].keys() != self.parts.keys():
-            raise FmnbenchError(
-                f"The checkpoint {self.path} is of another version; delete it to start anew."
-            )
+            return Progression()
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         for name, generator in self.generators.items():

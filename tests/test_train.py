@@ -189,6 +189,17 @@ def test_a_broken_checkpoint_is_named_in_one_line(tmp_path):
         trained(splits(), spec(), path)
 
 
+def test_a_checkpoint_of_an_fmnbench_that_kept_other_parts_starts_anew(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    whole, _ = trained(splits(), spec(), path)
+    state = torch.load(path, weights_only=True)
+    del state["parts"]["plateau"]
+    torch.save(state, path)
+    again, progression = trained(splits(), spec(), path)
+    assert progression.resumed == 0
+    assert torch.equal(weights(whole), weights(again))
+
+
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     path = tmp_path / "checkpoint.pt"
     torch.save({"parts": Progression(), "generators": {}, "progression": {}}, path)
