@@ -153,7 +153,7 @@ def verify(name: str, settings: Settings, splits: Arrays, planned: str) -> str:
                 f"The data of '{place}' have changed; see: fmnbench data verify {place}"
             )
         return found
-    expected = declared(name) if dict(settings) == datasets.settings(name) else None
+    expected = _declared_for(name, settings)
     if expected is not None and found != expected.sha256:
         reason = difference(measured(splits), expected, exact=False)
         if reason:
@@ -169,10 +169,10 @@ def fingerprint(name: str, settings: Settings) -> str:
     """
     place = _place(name, settings)
     known = account(place) if place is not None else None
-    if known is not None and known.settings == dict(settings):
+    if known is not None and _filled(name, known.settings) == _filled(name, settings):
         return known.sha256
     if known is None:
-        expected = declared(name) if dict(settings) == datasets.settings(name) else None
+        expected = _declared_for(name, settings)
         if expected is not None and expected.sha256 is not None:
             return expected.sha256
         if place is not None:
@@ -190,6 +190,17 @@ def missing(name: str, settings: Settings) -> str:
     except DataMissing as error:
         return str(error)
     return ""
+
+
+def _declared_for(name: str, settings: Settings) -> Statistics | None:
+    """Returns what is declared of a dataset, None at other settings than the default ones."""
+    default = datasets.settings(name)
+    return declared(name) if _filled(name, settings) == default else None
+
+
+def _filled(name: str, settings: Settings) -> Settings:
+    """Returns settings with the defaults of those that came after a key or an account."""
+    return {**datasets.settings(name), **settings}
 
 
 def _place(name: str, settings: Settings) -> str | None:

@@ -88,17 +88,24 @@ class Kept:
 
 
 class KeptTexts(Kept):
-    """The base of texts in the cache; they are ids of at most `vocabulary` words."""
+    """The base of texts in the cache; they are ids of at most `vocabulary` words.
 
-    def __init__(self, *, vocabulary: int | None = None) -> None:
+    With `test_rows` only so many of the test texts, the first ones.
+    """
+
+    def __init__(self, *, vocabulary: int | None = None, test_rows: int | None = None) -> None:
         if vocabulary is not None and vocabulary <= len(SPECIALS):
             raise UsageError(f"vocabulary is {vocabulary}; it must be above {len(SPECIALS)}.")
+        if test_rows is not None and test_rows < 1:
+            raise UsageError(f"test_rows is {test_rows}; it must be 1 or above.")
         self.vocabulary = vocabulary
+        self.test_rows = test_rows
 
     def splits(self, data: Held) -> Splits:
         """Returns rows as wide as the longest text of all splits."""
         vocabulary, texts = encoded(data, self.vocabulary)
-        return text_splits(vocabulary, texts, derived_folder(data, self.vocabulary))
+        made = text_splits(vocabulary, texts, derived_folder(data, self.vocabulary))
+        return dataclasses.replace(made, test=made.test[: self.test_rows])
 
 
 def text_splits(

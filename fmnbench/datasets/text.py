@@ -14,8 +14,10 @@ class Text(KeptTexts):
     `fmnbench data import text/NAME TRAIN VALIDATION TEST` brings them.
     """
 
-    def __init__(self, *, name: str = "", vocabulary: int | None = 20_000) -> None:
-        super().__init__(vocabulary=vocabulary)
+    def __init__(
+        self, *, name: str = "", vocabulary: int | None = 20_000, test_rows: int | None = None
+    ) -> None:
+        super().__init__(vocabulary=vocabulary, test_rows=test_rows)
         if not name:
             raise UsageError(
                 "dataset 'text' needs a name: dataset_settings = { name = \"NAME\" }."

@@ -1,6 +1,7 @@
 """Texts: whatever the layout, the same documents come out."""
 
 import pytest
+import torch
 
 from fmnbench.data.intake import read
 from fmnbench.errors import UsageError
@@ -65,12 +66,23 @@ def test_without_a_word_list_words_are_those_of_the_training_texts(cache, texts,
     assert "horse" not in splits.vocabulary.words
 
 
+def test_test_rows_are_the_first_ones_and_change_nothing_else(cache, texts, laid):
+    bring("snli", laid(texts()))
+    whole, part = (datasets.get("snli")(test_rows=rows).load() for rows in (None, 2))
+    assert len(whole.test) > 2
+    assert torch.equal(part.test, whole.test[:2])
+    assert torch.equal(part.train, whole.train)
+    assert part.vocabulary == whole.vocabulary
+    with pytest.raises(UsageError, match="test_rows is 0; it must be 1 or above"):
+        datasets.get("snli")(test_rows=0)
+
+
 def test_dropped_lines_are_counted_in_the_account(cache, texts, laid):
     paths = laid(texts(train=["a b", "", "a b c d", "b a"], test=["", "c c c"]))
     found = bring("text/own", paths, longest=3)
     assert found.dropped == {"empty": 2, "over-long": 1}
     assert found.statistics["rows"] == {"train": 2, "validation": 2, "test": 1}
-    assert found.settings == {"name": "own", "vocabulary": 20_000}
+    assert found.settings == {"name": "own", "vocabulary": 20_000, "test_rows": None}
 
 
 @pytest.mark.parametrize(("count", "given"), [(1, "1 file"), (2, "2 files"), (4, "4 files")])

@@ -61,6 +61,15 @@ def test_at_default_settings_it_is_the_recorded_one_and_nothing_is_loaded(snli):
     assert missing("snli", ALL) == ""
 
 
+def test_settings_that_came_later_have_their_defaults(snli):
+    known = snli()
+    assert "test_rows" in known.settings
+    assert fingerprint("snli", {"vocabulary": None, "test_rows": None}) == known.sha256
+    assert fingerprint("snli", {}) == known.sha256
+    assert fingerprint("snli", {"test_rows": 1}) == by_hand("snli", {"test_rows": 1})
+    assert fingerprint("snli", {"test_rows": 1}) != known.sha256
+
+
 def test_at_other_settings_it_is_measured_and_changes_with_the_data(snli):
     snli()
     first = fingerprint("snli", FIVE)
