@@ -1,14 +1,16 @@
 """The distributions that models return: log-probabilities per row, normalised, in nats."""
 
 import math
+from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Num
 from torch import Generator, Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
 
+from fmnbench.decoding import Stepper, greedy, sample
 from fmnbench.errors import Declined
 
 Shape: TypeAlias = Size | list[int] | tuple[int, ...]
@@ -182,17 +184,78 @@ class AutoregressiveBernoulli(Distribution):
             return drawn.view(*z.shape[:-1], self.network.pixels)
 
     def log_prob(self, value: Float[Tensor, "*n x"]) -> Tensor:
-        shape = torch.broadcast_shapes(self.batch_shape, value.shape[:-1])
-        # rows that every sample of z is held against; else as many rows as there are z
-        shared = value.dim() == 2 and value.shape[:1] == shape[-1:]
-        x = value if shared else value.expand(*shape, -1).reshape(-1, value.shape[-1])
-        samples = math.prod(shape[:-1]) if shared else 1
-        z = self._z.expand(*shape, -1).reshape(samples, len(x), self._z.shape[-1])
+        x, z, shape = _paired(value, self._z)
         logits = _full(self.network.logits(x, z))
         return (x * logits - F.softplus(logits)).sum(-1).view(shape)
 
 
-Likelihood: TypeAlias = IsotropicNormal | IndependentBernoulli | AutoregressiveBernoulli
+@runtime_checkable
+class Language(Stepper, Protocol):
+    """A network that gives each word of a text from the words before it and z."""
+
+    def log_prob(self, x: Int[Tensor, "n t"], z: Float[Tensor, "k n d"]) -> Float[Tensor, "k n"]:
+        """Returns the log-probability of each text at each of its k samples of z, in nats."""
+        ...
+
+
+class AutoregressiveCategorical(Distribution):
+    """Texts, each word given those before it and z: a network has the logits.
+
+    A text is a row of ids: <s>, which is given, words and </s>, which are predicted; more </s>
+    fill rows up and count for nothing. Its mean has no closed form. What of the network depends
+    on a text alone is worked out once for all its z.
+    """
+
+    arg_constraints = {}  # noqa: RUF012 - as above
+    support = constraints.independent(constraints.nonnegative_integer, 1)
+
+    def __init__(self, network: Language, z: Float[Tensor, "*n d"]) -> None:
+        self.network = network
+        self._z = z
+        # the shape of one draw is not known before it is there: texts are of any length
+        super().__init__(z.shape[:-1], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        raise Declined("a text has no mean")
+
+    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
+        """Returns texts as int32 rows, as wide as the longest; the randomness is the generator's.
+
+        A text of more words than `decoding.LIMIT` is cut off there.
+        """
+        random = torch.default_generator if generator is None else generator
+        return self._texts(sample_shape, lambda z: sample(self.network, z, random))
+
+    def greedy(self) -> Tensor:
+        """Returns texts as int32 rows: each word is the likeliest one behind those before it."""
+        return self._texts((), lambda z: greedy(self.network, z))
+
+    def log_prob(self, value: Int[Tensor, "*n t"]) -> Tensor:
+        x, z, shape = _paired(value, self._z)
+        return _full(self.network.log_prob(x, z)).view(shape)
+
+    @torch.no_grad()
+    def _texts(self, sample_shape: Shape, decode: Callable[[Tensor], Tensor]) -> Tensor:
+        z = self._z.expand(*sample_shape, *self._z.shape)
+        rows = math.prod(z.shape[:-1])
+        texts = decode(z.reshape(rows, z.shape[-1]))
+        return texts.view(*z.shape[:-1], texts.shape[-1])
+
+
+def _paired(value: Num[Tensor, "*n x"], z: Float[Tensor, "*k d"]) -> tuple[Tensor, Tensor, Size]:
+    """Returns rows of (n, x), the k samples of z that each is held against, and their shape."""
+    shape = torch.broadcast_shapes(z.shape[:-1], value.shape[:-1])
+    # rows that every sample of z is held against; else as many rows as there are z
+    shared = value.dim() == 2 and value.shape[:1] == shape[-1:]
+    x = value if shared else value.expand(*shape, -1).reshape(-1, value.shape[-1])
+    samples = math.prod(shape[:-1]) if shared else 1
+    return x, z.expand(*shape, -1).reshape(samples, len(x), z.shape[-1]), shape
+
+
+Likelihood: TypeAlias = (
+    IsotropicNormal | IndependentBernoulli | AutoregressiveBernoulli | AutoregressiveCategorical
+)
 
 
 def pairwise_features(

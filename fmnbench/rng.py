@@ -19,11 +19,14 @@ def stream(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch
 
 
 @contextlib.contextmanager
-def isolated(seed: int, purpose: str) -> Iterator[None]:
-    """Seeds torch's global CPU generator within the block and restores it afterwards.
+def isolated(seed: int, purpose: str, device: torch.device | None = None) -> Iterator[None]:
+    """Seeds torch's global generators within the block and restores them afterwards.
 
-    For torch's own layer initialisation, which takes no generator.
+    That of the CPU, and that of `device` if it is another. For what takes no generator in torch:
+    the initialisation of layers, and dropout.
     """
-    with torch.random.fork_rng(devices=[]):
+    others = [device] if device is not None and device.type != "cpu" else []
+    kind = others[0].type if others else "cuda"  # fork_rng's default; no device of it is touched
+    with torch.random.fork_rng(devices=others, device_type=kind):
         torch.manual_seed(derived_seed(seed, purpose))
         yield

@@ -145,7 +145,7 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         critic = make_critic(vae, **spec.critic_settings)
     objective = objectives.get(spec.objective)(**spec.objective_settings)
     for part in (vae, critic, objective):
-        cast(torch.nn.Module, part).to(splits.train.device, splits.train.dtype)
+        cast(torch.nn.Module, part).to(splits.train.device, DTYPES[track.precision])
     return Model(
         vae=cast(VAE, vae),
         critic=cast(Critic, critic),
@@ -171,6 +171,7 @@ def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str,
         seed=spec.seed,
         batch_size=spec.track.batch_size,
         nll_samples=spec.track.nll_samples,
+        precision=spec.track.precision,
     )
     values = {}
     for name in metrics.names():

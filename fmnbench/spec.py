@@ -36,7 +36,8 @@ class Track:
     `validate_every` epochs; training stops after `patience` validations without improvement.
     With a `plateau`, so many validations without a better ELBO, from epoch `plateau_from` on,
     halve the learning rate and go back to the best weights; after `halvings` of them training
-    stops, and the best weights are evaluated (He et al. 2019).
+    stops, and the best weights are evaluated (He et al. 2019). `by_length` puts texts of like
+    length into a batch.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Track:
     plateau: int | None = None
     plateau_from: int = 0
     halvings: int = 5
+    by_length: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "validate_every", "nll_samples"):
@@ -72,7 +74,7 @@ class Track:
 
 
 # fields that Track got after the first records, with their defaults: old keys stay as they are
-ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5}
+ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5, "by_length": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

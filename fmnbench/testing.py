@@ -11,6 +11,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fmnbench.architectures.base import VAE
 from fmnbench.architectures.mlp import MLP
@@ -25,6 +26,7 @@ from fmnbench.rng import isolated, stream
 from fmnbench.spec import Setting
 
 ROWS, WIDTH = 32, 12  # of the made-up batches, unless an architecture takes one image size only
+LENGTH = 9  # words of the longest made-up text
 ATOL = 1e-5  # float32 sums of a few dozen terms
 
 
@@ -58,21 +60,29 @@ def check_dataset(name: str, /, **settings: Setting) -> None:
 def _check_texts(splits: Splits, name: str) -> None:
     assert splits.vocabulary is not None, f"{name} does not say what words its ids stand for"
     for part in _parts(splits):
-        assert part.dtype == torch.int32, f"{name} has ids of {part.dtype}"
-        inside = bool((part >= 0).all() and (part < len(splits.vocabulary)).all())
-        assert inside, f"{name} has ids that are not in its vocabulary"
-        assert (part[:, 0] == START_ID).all(), f"{name} has texts that do not begin with <s>"
-        ends = part == END_ID
-        assert ends.any(1).all(), f"{name} has texts that do not end with </s>"
-        assert ends[ends.cumsum(1) > 0].all(), f"{name} has words behind </s>"
+        _check_ids(part, len(splits.vocabulary), name)
+
+
+def _check_ids(rows: Tensor, words: int, name: str) -> None:
+    assert rows.dtype == torch.int32, f"{name} has ids of {rows.dtype}"
+    inside = bool((rows >= 0).all() and (rows < words).all())
+    assert inside, f"{name} has ids that are not in its vocabulary"
+    assert (rows[:, 0] == START_ID).all(), f"{name} has texts that do not begin with <s>"
+    ends = rows == END_ID
+    assert ends.any(1).all(), f"{name} has texts that do not end with </s>"
+    assert ends[ends.cumsum(1) > 0].all(), f"{name} has words behind </s>"
 
 
 def check_architecture(name: str) -> None:
-    """Distributions are per row, rows do not mix, every weight learns, a seed fixes it all."""
+    """Distributions are per row, rows do not mix, every weight learns, a seed fixes it all.
+
+    Rows are bits or, for an architecture of texts alone, ids: what fills these up has no say.
+    """
     make = cast(Callable[[int], VAE], architectures.get(name))
     shape: tuple[int, int] | None = getattr(make, "image_shape", None)
     width = WIDTH if shape is None else math.prod(shape)
-    x = torch.bernoulli(torch.full((ROWS, width), 0.5), generator=stream(0, "check/x"))
+    texts = getattr(make, "kinds", VAE.kinds) == ("texts",)
+    x = _texts() if texts else _bits(width)
     state = torch.get_rng_state()
     with isolated(0, "check"):
         vae = make(width)
@@ -85,15 +95,51 @@ def check_architecture(name: str) -> None:
     assert torch.equal(q.mean, twin.encode(x).mean), f"{name} is not fixed by its seed"
     assert q.mean.shape == (ROWS, vae.latent), f"{name} encodes to {tuple(q.mean.shape)}"
     assert vae.prior.mean.shape == (vae.latent,)
-    assert likelihood.log_prob(x).shape == (ROWS,), f"{name}'s log_prob is not per row"
-    assert likelihood.sample(generator=stream(0, "check")).shape == x.shape
-    with contextlib.suppress(Declined):
-        assert likelihood.mean.shape == x.shape
-    changed = torch.cat([1 - x[:1], x[1:]])
+    with isolated(0, "check/dropout"):
+        log_prob = likelihood.log_prob(x)
+    assert log_prob.shape == (ROWS,), f"{name}'s log_prob is not per row"
+    changed = torch.cat([x[-1:] if texts else 1 - x[:1], x[1:]])
     same = torch.allclose(vae.encode(changed).mean[1:], q.mean[1:], atol=ATOL)
     assert same, f"{name} mixes rows when it encodes"
-    (q.kl_from_standard().sum() - likelihood.log_prob(x).sum()).backward()
+    (q.kl_from_standard().sum() - log_prob.sum()).backward()
     _require_gradients(vae, name)
+    few = slice(None, None, 8)
+    _check_likelihood(vae.eval(), x[few], changed[few], name)
+
+
+@torch.no_grad()
+def _check_likelihood(vae: VAE, x: Tensor, changed: Tensor, name: str) -> None:
+    z = vae.encode(x).mean
+    likelihood = vae.decode(z)
+    log_prob = likelihood.log_prob(x)
+    same = torch.allclose(likelihood.log_prob(changed)[1:], log_prob[1:], rtol=ATOL, atol=ATOL)
+    assert same, f"{name} mixes rows when it decodes"
+    drawn = likelihood.sample(generator=stream(0, "check"))
+    if vae.kinds == ("texts",):
+        assert len(drawn) == len(x)
+        _check_ids(drawn, WIDTH, name)
+        wide = F.pad(x, (0, 3), value=END_ID)
+        same = torch.allclose(likelihood.log_prob(wide), log_prob, rtol=ATOL, atol=ATOL)
+        assert same, f"{name} decodes what fills rows up"
+        same = torch.allclose(vae.encode(wide).mean, z, atol=ATOL)
+        assert same, f"{name} encodes what fills rows up"
+        return
+    assert drawn.shape == x.shape
+    with contextlib.suppress(Declined):
+        assert likelihood.mean.shape == x.shape
+
+
+def _bits(width: int) -> Tensor:
+    return torch.bernoulli(torch.full((ROWS, width), 0.5), generator=stream(0, "check/x"))
+
+
+def _texts() -> Tensor:
+    """Returns rows of ids below WIDTH, from no word to as many as rows have room for."""
+    x = torch.randint(END_ID + 1, WIDTH, (ROWS, LENGTH + 2), generator=stream(0, "check/x"))
+    words = torch.arange(ROWS) * LENGTH // (ROWS - 1)
+    x[torch.arange(LENGTH + 2) > words[:, None]] = END_ID
+    x[:, 0] = START_ID
+    return x.int()
 
 
 def check_critic(name: str) -> None:

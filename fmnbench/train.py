@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from fmnbench.architectures.base import VAE
+from fmnbench.batches import shuffled
 from fmnbench.checkpoint import Checkpoint, Progression
 from fmnbench.critics.base import Critic
 from fmnbench.datasets.base import Splits
@@ -20,7 +21,8 @@ from fmnbench.errors import Diverged
 from fmnbench.metrics.information import minibatch_mutual_information
 from fmnbench.objectives.base import Objective, Progress
 from fmnbench.plateau import Plateau
-from fmnbench.rng import stream
+from fmnbench.precision import autocast
+from fmnbench.rng import isolated, stream
 from fmnbench.spec import RunSpec, Track
 
 TERMS = ("loss", "reconstruction", "kl", "critic")
@@ -38,7 +40,7 @@ class Model:
     lambda_: float
 
     def losses(
-        self, x: Float[Tensor, "n x"], noise: Generator, progress: Progress
+        self, x: Num[Tensor, "n x"], noise: Generator, progress: Progress
     ) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"], DiagonalNormal, Float[Tensor, "n d"]]:
         """Returns a batch's loss, its four terms (without gradients), posterior and sample.
 
@@ -108,7 +110,8 @@ def train(
     while progression.epoch < track.epochs and not _is_over(progression, plateau, track):
         started = time.perf_counter()
         try:
-            entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
+            with isolated(spec.seed, f"dropout/{progression.epoch}", splits.train.device):
+                entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
             progression.epoch += 1
             if progression.epoch % track.validate_every == 0:
                 entry |= validate(model, splits, track, spec.seed, progression.epoch)
@@ -137,15 +140,15 @@ def _epoch(
 ) -> dict[str, float]:
     """Takes one pass over the training rows in a new order; returns its mean terms."""
     model.train(True)
-    n = len(splits.train)
-    order = torch.randperm(n, generator=streams.order).to(splits.train.device)
-    steps = math.ceil(n / track.batch_size)
+    n, device = len(splits.train), splits.train.device
+    batches = shuffled(splits, track.batch_size, streams.order, by_length=track.by_length)
+    steps = len(batches)
     parameters = model.parameters()
-    totals = torch.zeros(len(TERMS), dtype=torch.float64, device=order.device)
-    for step, rows in enumerate(order.split(track.batch_size)):
+    totals = torch.zeros(len(TERMS), dtype=torch.float64, device=device)
+    for step, rows in enumerate(batches):
         x = splits.visit(rows, streams.pixels)
         progress = Progress(step=epoch * steps + step, epoch=epoch + step / steps)
-        with _autocast(track, order.device):
+        with autocast(track.precision, device):
             loss, terms, _, _ = model.losses(x, streams.noise, progress)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -174,7 +177,7 @@ def validate(
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
     latents: list[tuple[Tensor, Tensor, Tensor]] = []
     for x in rows.split(track.batch_size):
-        with _autocast(track, rows.device):
+        with autocast(track.precision, rows.device):
             _, terms, q, z = model.losses(x, noise, progress)
         totals.add_(terms, alpha=len(x) / len(rows))
         latents.append((z, q.mean, q.log_variance))
@@ -193,10 +196,6 @@ def _optimizer(model: Model, track: Track) -> Optimizer:
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay)
     kind = torch.optim.AdamW if track.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, lr=rate, weight_decay=decay, fused=True)
-
-
-def _autocast(track: Track, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=track.precision == "bf16")
 
 
 def _note_improvement(progression: Progression, loss: float) -> None:

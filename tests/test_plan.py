@@ -7,7 +7,7 @@ import pytest
 from fmnbench.errors import UsageError
 from fmnbench.plan import METRICS_VERSION, Selection, plan, resolve, tasks
 from fmnbench.registry import critics
-from fmnbench.spec import KEY_LENGTH, RunSpec, Task, Track, digest
+from fmnbench.spec import ADDED, KEY_LENGTH, RunSpec, Task, Track, digest
 
 GOLDEN = RunSpec(
     track=Track(
@@ -61,6 +61,7 @@ OTHER_TRACK = {
     "plateau": 2,
     "plateau_from": 3,
     "halvings": 4,
+    "by_length": True,
 }
 
 
@@ -122,7 +123,7 @@ def test_every_default_is_filled_in_before_a_run_is_hashed():
         row, track=spec.track, critic_settings=spec.critic_settings
     )
     fields = dataclasses.asdict(spec)
-    for name in ("plateau", "plateau_from", "halvings"):  # came after the first records
+    for name in ADDED:  # came after the first records
         del fields["track"][name]
     assert spec.key == digest(fields)[:KEY_LENGTH]
 

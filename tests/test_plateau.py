@@ -11,7 +11,7 @@ from fmnbench.plan import resolve
 from fmnbench.plateau import Plateau
 from fmnbench.rng import stream
 from fmnbench.run import build
-from fmnbench.spec import Task, Track
+from fmnbench.spec import ADDED, Task, Track
 from fmnbench.train import train
 
 TRACK = Track(
@@ -123,7 +123,7 @@ def test_a_training_that_is_cut_off_between_halvings_goes_on_to_the_same_bits(tm
 
 def test_a_track_without_a_plateau_has_the_key_that_it_had_before_there_were_any(make_result):
     spec = make_result().spec
-    assert not {"plateau", "plateau_from", "halvings"} & spec.track.identity.keys()
+    assert not ADDED.keys() & spec.track.identity.keys()
     changed = dataclasses.replace(spec, track=dataclasses.replace(spec.track, plateau=2))
     assert changed.track.identity["plateau"] == 2
     assert changed.key != spec.key

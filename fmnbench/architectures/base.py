@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from fmnbench.distributions import DiagonalNormal, Likelihood
@@ -35,7 +35,7 @@ class VAE(nn.Module):
     image_shape: ClassVar[tuple[int, int] | None] = None
     latent: int
 
-    def encode(self, x: Float[Tensor, "n x"]) -> DiagonalNormal:
+    def encode(self, x: Num[Tensor, "n x"]) -> DiagonalNormal:
         """Returns the approximate posterior q(z|x) of each row."""
         raise NotImplementedError
 
@@ -61,6 +61,6 @@ class VAE(nn.Module):
         """
         raise Declined(f"{type(self).__name__} offers no layers to share with a critic")
 
-    def exact_log_likelihood(self, x: Float[Tensor, "n x"]) -> Float[Tensor, " n"]:
+    def exact_log_likelihood(self, x: Num[Tensor, "n x"]) -> Float[Tensor, " n"]:
         """Returns log p(x) of each row in nats; Declined where it has no closed form."""
         raise Declined(f"{type(self).__name__} has no closed-form likelihood")

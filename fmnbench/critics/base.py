@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
@@ -38,7 +38,7 @@ class Critic(nn.Module):
         super().__init__()
 
     def forward(
-        self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+        self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:
         """Returns the loss of a batch: z[i] is a sample of the posterior q[i] of row x[i]."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """The neural critic: separate networks embed x and z, and their cosine scores the pair."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,7 +49,7 @@ class NeuralCritic(Critic):
         return vae.fresh_trunk()
 
     def forward(
-        self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+        self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:
         (shared,) = self._shared
         # cosines of unit vectors lose nothing that matters in float32, and are twice as fast

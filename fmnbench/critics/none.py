@@ -1,6 +1,6 @@
 """No critic: the plain objective, the row that every other is compared with."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.critics.base import Critic
@@ -15,6 +15,6 @@ class NoCritic(Critic):
     needs_latent = False
 
     def forward(
-        self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+        self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:
         return z.new_zeros(())

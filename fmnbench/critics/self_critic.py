@@ -1,6 +1,6 @@
 """The self critic: the encoder's own posterior scores the pairs."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
@@ -25,7 +25,7 @@ class SelfCritic(Critic):
         self.direction = direction
 
     def forward(
-        self, x: Float[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+        self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
     ) -> Float[Tensor, ""]:
         a, b = pairwise_features(z, q.mean, q.log_variance)
         return contrastive_loss(a / self.temperature, b, self.direction).to(z.dtype)

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Generator, Tensor
 
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
-from fmnbench.distributions import DiagonalNormal, Likelihood
+from fmnbench.distributions import AutoregressiveCategorical, DiagonalNormal, Likelihood
 from fmnbench.errors import Declined
+from fmnbench.precision import autocast
 from fmnbench.rng import stream
+from fmnbench.spec import Precision
 
 Work = TypeVar("Work")
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
+TEXTS = 256  # the same of texts, which have a state at each word
 
 
 @runtime_checkable
@@ -31,18 +34,26 @@ class Metric(Protocol):
 class Evaluation:
     """A trained model with the test rows; what several metrics need is worked out once.
 
-    `batch_size` is the training batch size, `nll_samples` the K of the track. Sums over rows
-    are taken in float64.
+    `batch_size` is the training batch size, `nll_samples` the K of the track; models pass in its
+    `precision`. Sums over rows are taken in float64.
     """
 
     def __init__(
-        self, vae: VAE, splits: Splits, *, seed: int, batch_size: int, nll_samples: int
+        self,
+        vae: VAE,
+        splits: Splits,
+        *,
+        seed: int,
+        batch_size: int,
+        nll_samples: int,
+        precision: Precision = "float32",
     ) -> None:
         self.vae = vae.eval()
         self.splits = splits
         self.seed = seed
         self.batch_size = batch_size
         self.nll_samples = nll_samples
+        self.precision = precision
         self._done: dict[Callable[[Evaluation], object], object] = {}
 
     def once(self, work: Callable[["Evaluation"], Work]) -> Work:
@@ -52,7 +63,7 @@ class Evaluation:
         return cast(Work, self._done[work])
 
     @property
-    def x(self) -> Float[Tensor, "n x"]:
+    def x(self) -> Num[Tensor, "n x"]:
         """The test rows."""
         return self.splits.test
 
@@ -61,9 +72,18 @@ class Evaluation:
         """The number of test rows."""
         return len(self.x)
 
+    @property
+    def block(self) -> int:
+        """Rows per forward pass."""
+        return TEXTS if self.splits.kind == "texts" else BLOCK
+
     def stream(self, purpose: str) -> Generator:
         """Returns the generator of one metric's randomness."""
         return stream(self.seed, f"evaluation/{purpose}", self.x.device)
+
+    def passes(self) -> torch.autocast:
+        """Returns the context for encoding, decoding and log_prob."""
+        return autocast(self.precision, self.x.device)
 
     @functools.cached_property
     @torch.no_grad()
@@ -81,11 +101,7 @@ class Evaluation:
     @torch.no_grad()
     def reconstruction(self) -> Float[Tensor, " n"]:
         """−log p(x|z) of each test row at its one sample, normalised, in nats."""
-        parts = [
-            -self.vae.decode(z).log_prob(x).double()
-            for z, x in zip(torch.split(self.z, BLOCK), torch.split(self.x, BLOCK), strict=True)
-        ]
-        return torch.cat(parts)
+        return -self.log_prob(self.z)
 
     @functools.cached_property
     @torch.no_grad()
@@ -94,31 +110,47 @@ class Evaluation:
         return self.posterior.kl_from_standard().double().sum(1)
 
     @property
-    def generated(self) -> Float[Tensor, "n x"]:
-        """As many draws from the model as there are test rows: z ~ p(z), then x ~ p(x|z)."""
+    def generated(self) -> Num[Tensor, "n x"]:
+        """As many draws from the model as there are test rows: z ~ p(z), then x ~ p(x|z).
+
+        Of texts the greedy one for each z, as the project report has it.
+        """
         return self._from_prior[1]
 
     @property
-    def generated_mean(self) -> Float[Tensor, "n x"]:
+    def generated_mean(self) -> Num[Tensor, "n x"]:
         """The decoder's mean at the z of each generated row; the draw itself where it has none."""
         return self._from_prior[0]
 
     @functools.cached_property
     @torch.no_grad()
-    def _from_prior(self) -> tuple[Float[Tensor, "n x"], Float[Tensor, "n x"]]:
+    def _from_prior(self) -> tuple[Num[Tensor, "n x"], Num[Tensor, "n x"]]:
         generator = self.stream("generated")
         z = self.vae.prior.rsample((self.n,), generator=generator)
+        if self.splits.kind == "texts":
+            with self.passes():
+                texts = cast(AutoregressiveCategorical, self.vae.decode(z)).greedy()
+            return texts, texts
         means, draws = [], []
-        for block in torch.split(z, BLOCK):
-            likelihood = self.vae.decode(block)
-            draws.append(likelihood.sample(generator=generator))
+        for block in torch.split(z, self.block):
+            with self.passes():
+                likelihood = self.vae.decode(block)
+                draws.append(likelihood.sample(generator=generator))
             means.append(_mean_or(draws[-1], likelihood))
         return torch.cat(means), torch.cat(draws)
 
     @torch.no_grad()
-    def encode(self, x: Float[Tensor, "n x"]) -> DiagonalNormal:
+    def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Returns log p(x|z) of each test row at its z, block by block, in float64."""
+        blocks = zip(torch.split(z, self.block), torch.split(self.x, self.block), strict=True)
+        with self.passes():
+            return torch.cat([self.vae.decode(z).log_prob(x).double() for z, x in blocks])
+
+    @torch.no_grad()
+    def encode(self, x: Num[Tensor, "n x"]) -> DiagonalNormal:
         """Returns the posterior of any rows, block by block."""
-        posteriors = [self.vae.encode(block) for block in torch.split(x, BLOCK)]
+        with self.passes():
+            posteriors = [self.vae.encode(block) for block in torch.split(x, self.block)]
         return DiagonalNormal(
             torch.cat([q.mean for q in posteriors]),
             torch.cat([q.log_variance for q in posteriors]),
@@ -140,14 +172,14 @@ def split(q: DiagonalNormal, rows: int) -> list[DiagonalNormal]:
     return [DiagonalNormal(mean, log_variance) for mean, log_variance in parts]
 
 
-def _mean_or(draws: Float[Tensor, "n x"], likelihood: Likelihood) -> Float[Tensor, "n x"]:
+def _mean_or(draws: Num[Tensor, "n x"], likelihood: Likelihood) -> Num[Tensor, "n x"]:
     try:
         return likelihood.mean
     except Declined:
         return draws
 
 
-def decoder_loss(likelihood: Likelihood, x: Float[Tensor, "n x"]) -> Float[Tensor, " n"]:
+def decoder_loss(likelihood: Likelihood, x: Num[Tensor, "n x"]) -> Float[Tensor, " n"]:
     """Returns the reconstruction term as papers print it: without a Gaussian's constant.
 
     At variance ½ this is the squared error Σ(x − x̂)²; of bits it is the cross entropy.

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.metrics.base import Evaluation
@@ -74,7 +74,7 @@ def coverage(evaluation: Evaluation) -> float:
     return evaluation.once(_drawn_against_test)[1]
 
 
-def against_test_rows(evaluation: Evaluation, x: Float[Tensor, "m x"]) -> tuple[float, float]:
+def against_test_rows(evaluation: Evaluation, x: Num[Tensor, "m x"]) -> tuple[float, float]:
     """Returns density and coverage of any rows among the test rows, in the fixed features."""
     features = evaluation.once(_features)
     return evaluation.once(_test_neighbourhoods).density_coverage(features(x))

@@ -3,11 +3,13 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
+from fmnbench.batches import text_lengths
 from fmnbench.distributions import DiagonalNormal
+from fmnbench.errors import Declined
 from fmnbench.metrics.base import Evaluation, split
 from fmnbench.registry import metrics
 
@@ -26,18 +28,37 @@ def importance_weighted_nll(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, 
 
 
 @metrics.register("nll", unit="nats", better="lower", source="Burda et al. 2016", version=1)
-@torch.no_grad()
 def nll(evaluation: Evaluation) -> float:
     """−log p(x) by importance weighting with the track's K samples, mean over test rows.
 
     Exact, from a single pass, where the architecture has no latent.
     """
+    return evaluation.once(_nll)
+
+
+@metrics.register(
+    "ppl", unit="perplexity", better="lower", source="He et al. 2019, sec. 5", version=1
+)
+def ppl(evaluation: Evaluation) -> float:
+    """exp(Σ nll / Σ predicted words) over the test texts: </s> is predicted, <s> is not.
+
+    Raises Declined where rows are no texts.
+    """
+    if evaluation.splits.kind != "texts":
+        raise Declined(f"a perplexity takes texts, not {evaluation.splits.kind}")
+    predicted = (text_lengths(evaluation.x) - 1).double().mean().item()
+    return math.exp(evaluation.once(_nll) / predicted)
+
+
+@torch.no_grad()
+def _nll(evaluation: Evaluation) -> float:
     generator = evaluation.stream("nll")
     batches = zip(torch.split(evaluation.x, ROWS), split(evaluation.posterior, ROWS), strict=True)
     samples = evaluation.samples(evaluation.nll_samples)
     total = 0.0
     for x, q in batches:
-        log_sum = _log_sum_of_weights(evaluation.vae, x, q, samples, generator)
+        with evaluation.passes():
+            log_sum = _log_sum_of_weights(evaluation.vae, x, q, samples, generator)
         total += (math.log(samples) - log_sum).sum().item()
     return total / evaluation.n
 
@@ -73,7 +94,7 @@ def nll_exact(evaluation: Evaluation) -> float:
 
 def _log_sum_of_weights(
     vae: VAE,
-    x: Float[Tensor, "n x"],
+    x: Num[Tensor, "n x"],
     q: DiagonalNormal,
     samples: int,
     generator: torch.Generator,

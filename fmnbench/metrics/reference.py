@@ -1,9 +1,10 @@
 """What a model must beat to have learned anything: real rows, a constant, a decoder without z."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from fmnbench.batches import text_lengths
 from fmnbench.distributions import (
     AutoregressiveBernoulli,
     IndependentBernoulli,
@@ -11,7 +12,7 @@ from fmnbench.distributions import (
     Likelihood,
 )
 from fmnbench.errors import Declined
-from fmnbench.metrics.base import BLOCK, Evaluation
+from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.density_coverage import against_test_rows
 from fmnbench.registry import metrics
 from fmnbench.rng import stream
@@ -28,8 +29,13 @@ def reference_nll(evaluation: Evaluation) -> float:
     """−log p(x) of the best constant prediction: a model above it has learned nothing.
 
     The training mean under the architecture's likelihood, mean over test rows. A bit's probability
-    is (ones + 1) / (rows + 2), so that one never seen in training still has a finite cost.
+    is (ones + 1) / (rows + 2), so that one never seen in training still has a finite cost. Of
+    texts it is how often each word is due in training, anywhere, plus 1.
     """
+    if evaluation.splits.kind == "texts":
+        splits = evaluation.splits
+        frequencies = word_frequencies(splits.train, splits.inputs)
+        return -frequencies.log()[_due(splits.test)].sum().item() / evaluation.n
     weight = next(evaluation.vae.parameters())
     z = torch.zeros(1, evaluation.vae.latent, dtype=weight.dtype, device=weight.device)
     constant = constant_prediction(evaluation.vae.decode(z), evaluation.splits.train)
@@ -89,10 +95,7 @@ def z_gain(evaluation: Evaluation) -> float:
     )
     z = torch.empty_like(evaluation.z)
     z[order] = evaluation.z[order.roll(1)]
-    total = 0.0
-    for x, other in zip(torch.split(evaluation.x, BLOCK), torch.split(z, BLOCK), strict=True):
-        total -= evaluation.vae.decode(other).log_prob(x).double().sum().item()
-    return total / evaluation.n - evaluation.reconstruction.mean().item()
+    return -(evaluation.log_prob(z) + evaluation.reconstruction).mean().item()
 
 
 def constant_prediction(like: Likelihood, train: Float[Tensor, "n x"]) -> Likelihood:
@@ -108,6 +111,18 @@ def constant_prediction(like: Likelihood, train: Float[Tensor, "n x"]) -> Likeli
         ones, zeros = rows.sum(0), (1 - rows).sum(0)
         return IndependentBernoulli(((ones + PSEUDO_COUNT) / (zeros + PSEUDO_COUNT)).log())
     raise Declined(f"there is no constant prediction for a {type(like).__name__}")
+
+
+def word_frequencies(train: Int[Tensor, "n t"], words: int) -> Float[Tensor, " v"]:
+    """Returns the probability of each word wherever one is due, from counts plus 1 in float64."""
+    counts = torch.bincount(_due(train), minlength=words).double() + PSEUDO_COUNT
+    return counts / counts.sum()
+
+
+def _due(rows: Int[Tensor, "n t"]) -> Int[Tensor, " m"]:
+    """Returns all ids that a model of texts is asked for: </s> is one, <s> and padding are not."""
+    places = torch.arange(1, rows.shape[1], device=rows.device)
+    return rows[:, 1:][places < text_lengths(rows)[:, None]].long()
 
 
 def _real_against_real(evaluation: Evaluation) -> tuple[float, float]:

@@ -56,10 +56,11 @@ def report_nll(evaluation: Evaluation) -> float:
     )
     total = 0.0
     for x, q, kl in batches:
-        losses = [
-            decoder_loss(evaluation.vae.decode(q.rsample(generator=generator)), x)
-            for _ in range(evaluation.samples(DRAWS))
-        ]
+        with evaluation.passes():
+            losses = [
+                decoder_loss(evaluation.vae.decode(q.rsample(generator=generator)), x)
+                for _ in range(evaluation.samples(DRAWS))
+            ]
         total += batch_total_nll(torch.stack(losses).double().sum(1) + kl.sum())
     return total / evaluation.n
 
