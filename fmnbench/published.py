@@ -17,7 +17,8 @@ class Published:
     """One cell of a published table, in the unit of the metric of that name.
 
     `runs` is how many mean and std are over, `std_kind` which std the source takes; `estimator`
-    says what was measured, where that is not what the metric's name makes one think.
+    says what was measured, where that is not what the metric's name makes one think; `differs`
+    how their experiment differs from the track, "" where it is the same.
     """
 
     track: str
@@ -32,6 +33,7 @@ class Published:
     source: str
     table: str
     estimator: str
+    differs: str = ""
 
 
 def published(file: Traversable | None = None) -> list[Published]:

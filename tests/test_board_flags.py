@@ -2,6 +2,7 @@ import pytest
 
 from fmnbench.board import boards
 from fmnbench.published import Published
+from fmnbench.report.captions import sources
 
 NLL = {0: 10.0, 1: 11.0, 2: 13.0}
 
@@ -165,6 +166,16 @@ def test_ours_is_within_3_std_or_10_percent_of_what_is_published(row, mean, std,
     assert cell.within is within
     assert board.is_compared
     assert board.rows[0].cells["kl"].published is None
+
+
+def test_values_of_another_experiment_are_shown_without_a_verdict(row):
+    board = only(row(NLL), published=[published(differs="ten times the data")])
+    cell = board.rows[0].cells["nll"]
+    assert (cell.published.mean, cell.within) == (10.0, None)
+    (line, *_) = sources(board)
+    assert line.endswith("Not the same experiment: ten times the data.")
+    (line, *_) = sources(only(row(NLL), published=[published()]))
+    assert "Not the same" not in line
 
 
 def test_what_is_published_but_not_run_is_a_row_of_holes_without_a_verdict(row):

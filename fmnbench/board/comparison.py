@@ -58,5 +58,7 @@ def _is_of(value: Published, task: Task) -> bool:
 
 def _compared(cell: Cell, value: Published) -> Cell:
     tolerance = max(STDS * value.std, SHARE * abs(value.mean))
-    within = None if cell.mean is None else abs(cell.mean - value.mean) <= tolerance
+    within = None
+    if cell.mean is not None and not value.differs:
+        within = abs(cell.mean - value.mean) <= tolerance
     return dataclasses.replace(cell, published=value, within=within)

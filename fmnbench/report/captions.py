@@ -36,7 +36,7 @@ def held_fixed(board: Board) -> str:
         f"dataset {_component(track.dataset, track.dataset_settings)}",
         f"architecture {_component(track.architecture, track.architecture_settings)}",
         f"{track.epochs} epoch{'s' * (track.epochs > 1)}" + (pause if track.patience else ""),
-        f"batch size {track.batch_size}",
+        f"batch size {track.batch_size}" + (", texts of like length together" * track.by_length),
         f"{track.optimizer} with learning rate {track.learning_rate:g}"
         + (halved if track.plateau else "")
         + (f" and weight decay {track.weight_decay:g}" if track.weight_decay else ""),
@@ -117,9 +117,11 @@ def sources(board: Board) -> list[str]:
     if not cells:
         return []
     published = [cell for _, cell in cells if cell is not None]
+    others = _once(cell.differs for cell in published if cell.differs)
     verdicts = "✓ our mean is within 3 of their std or 10 % of their mean, ✗ it is not."
+    judged = f"Not the same experiment: {'; '.join(others)}." if others else verdicts
     return [
-        f"Published: {'; '.join(_once(map(_source, published)))}. {verdicts}",
+        f"Published: {'; '.join(_once(map(_source, published)))}. {judged}",
         *_estimators(cells),
     ]
 
