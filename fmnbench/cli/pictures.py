@@ -1,4 +1,4 @@
-"""Pictures of a store's runs, drawn where their weights are kept."""
+"""Pictures and excerpts of a store's runs, made where their weights are kept."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,26 +11,41 @@ from fmnbench.files import write_atomically
 from fmnbench.spec import Result
 from fmnbench.store import Store
 
+PICTURE, EXCERPT = ".png", ".md"  # of runs on images, and on texts
+
 
 def draw(boards: Sequence[Board], results: Sequence[Result], store: Store, folder: Path) -> None:
-    """Draws the first run of each row of the boards that has none yet, as <track>/<key>.png.
+    """Draws the first run of each row of the boards that has nothing yet, as <track>/<key>.
 
-    What cannot be drawn, though its weights are here, is named on stderr.
+    Runs on images give a PNG, runs on texts a page of Markdown. What cannot be drawn, though its
+    weights are here, is named on stderr.
     """
-    from fmnbench.pictures import picture
-
     by_key = {result.spec.key: result for result in results}
     firsts = [
         next(iter(row.records.values())) for board in boards for row in board.rows if row.records
     ]
     for key in dict.fromkeys(firsts):
         result, weights = by_key[key], store.weights(key)
-        path = folder / result.spec.track.name / f"{key}.png"
-        if path.is_file() or not weights.is_file():
+        paths = {
+            kind: folder / result.spec.track.name / f"{key}{kind}" for kind in (PICTURE, EXCERPT)
+        }
+        if any(path.is_file() for path in paths.values()) or not weights.is_file():
             continue
         try:
-            write_atomically(path, picture(result, weights))
+            kind, content = _drawn(result, weights)
+            write_atomically(paths[kind], content)
         except Declined:
-            continue  # a dataset without images has nothing to draw
+            continue  # neither images nor texts, or data that are not here: nothing to draw
         except FmnbenchError as error:
             typer.echo(f"no picture of {key}: {error}", err=True)
+
+
+def _drawn(result: Result, weights: Path) -> tuple[str, bytes]:
+    """Returns what there is to see of a run, and of which kind it is."""
+    from fmnbench.excerpts import excerpt
+    from fmnbench.pictures import picture
+
+    try:
+        return PICTURE, picture(result, weights)
+    except Declined:
+        return EXCERPT, excerpt(result, weights).encode()

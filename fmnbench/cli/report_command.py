@@ -59,8 +59,9 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool,
         typer.Option(
             "--pictures",
-            help="First draw what models of images reconstruct and sample, where their weights "
-            "are kept, into the folder 'figures' beside the store; Markdown and HTML show them.",
+            help="First draw the information by epoch of each track, and what models of images "
+            "reconstruct and sample, where their weights are kept, into the folder 'figures' "
+            "beside the store; Markdown and HTML show them.",
         ),
     ] = False,
 ) -> int:
@@ -85,8 +86,10 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     results, errors = Store(store).results(list(expected) if suite else None)
     made = _boards(results, expected, cast("Protocol | None", protocol), compare=compare)
     if pictures:
+        from fmnbench.cli.figures import draw_information
         from fmnbench.cli.pictures import draw
 
+        draw_information(made, results, _figures(store))
         draw(made, results, Store(store), _figures(store))
     on_terminal = out is None and sys.stdout.isatty()
     suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
@@ -157,10 +160,15 @@ def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":
     if on_terminal:
         return Options(width=Console().width, color=True, links=links)
     drawn = {
-        path.stem: Path(os.path.relpath(path, base)).as_posix()
-        for path in sorted(_figures(store).glob("*/*.png"))
+        path: Path(os.path.relpath(path, base)).as_posix()
+        for path in sorted(_figures(store).glob("*/*"))
     }
-    return Options(links=links, pictures=drawn)
+    return Options(
+        links=links,
+        pictures={path.stem: link for path, link in drawn.items() if path.suffix == ".png"},
+        texts={path.stem: link for path, link in drawn.items() if path.suffix == ".md"},
+        figures={f"{path.parent.name}/{path.name}": link for path, link in drawn.items()},
+    )
 
 
 def _figures(store: Path) -> Path:

@@ -26,6 +26,7 @@ COUNT = "units"  # the unit of what is counted: one decimal, for the mean over s
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 4
 LARGE, HUGE, TINY = 1e4, 1e6, 1e-3  # one decimal from LARGE on; powers of ten beyond the others
 LINK = "/+=,"  # characters that a link keeps as they are
+TEXTS = "What it writes"  # leads to the pages of models of texts
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -33,12 +34,14 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 class Options:
     """How to render: `links` is the folder of the records as seen from the file that is written.
 
-    `pictures` are links too, by the keys of records. `width` is in characters, of the terminal;
-    without `color` there are no escape codes either.
+    `pictures` and `texts` are links too, by the keys of records, and `figures` by their track and
+    name. `width` is in characters, of the terminal; without `color` there are no escape codes.
     """
 
     links: str = "results"
     pictures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     width: int = 120
     color: bool = False
 
@@ -94,12 +97,15 @@ def pictures(board: Board, options: Options) -> list[tuple[str, str]]:
 
     None of the report's protocol: it shows the same runs again.
     """
-    if board.protocol == "report":
-        return []
-    firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
-    return [
-        (label, options.pictures[key]) for label, key in firsts.items() if key in options.pictures
-    ]
+    return _of_first_runs(board, options.pictures)
+
+
+def texts(board: Board, options: Options) -> list[tuple[str, str]]:
+    """Returns the methods that have a page of texts, and the page of the first seed of each.
+
+    None of the report's protocol, as of pictures.
+    """
+    return _of_first_runs(board, options.texts)
 
 
 def name(column: Column) -> str:
@@ -151,6 +157,13 @@ def printable(text: str) -> str:
 def superscript(numbers: tuple[int, ...]) -> str:
     """Returns footnote numbers as small raised digits."""
     return " ".join(str(number).translate(SUPERSCRIPTS) for number in numbers)
+
+
+def _of_first_runs(board: Board, links: Mapping[str, str]) -> list[tuple[str, str]]:
+    if board.protocol == "report":
+        return []
+    firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
+    return [(label, links[key]) for label, key in firsts.items() if key in links]
 
 
 def _method(row: Row, board: Board) -> TextRow:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fmnbench.board import Board
 from fmnbench.report.base import (
     LINK,
+    TEXTS,
     Options,
     arrow,
     name,
@@ -14,6 +15,7 @@ from fmnbench.report.base import (
     printable,
     record_links,
     text_rows,
+    texts,
     unit,
 )
 from fmnbench.report.captions import (
@@ -26,6 +28,7 @@ from fmnbench.report.captions import (
     sources,
     title,
 )
+from fmnbench.report.figures import ALT, caption, figure_link
 
 TEMPLATE = "page.html"
 
@@ -39,12 +42,14 @@ def render(boards: Sequence[Board], options: Options) -> str:
     )
     source = (resources.files("fmnbench") / "report" / TEMPLATE).read_text(encoding="utf-8")
     sections = [_section(board, options) for board in boards]
-    return environment.from_string(source).render(boards=sections, caption=PICTURES)
+    words = {"caption": PICTURES, "writes": TEXTS, "alt": ALT}
+    return environment.from_string(source).render(boards=sections, **words)
 
 
 def _section(board: Board, options: Options) -> dict[str, object]:
     """Returns what the template shows of a board."""
-    texts = (methods(board), definitions(board), *sources(board), conclusions(board))
+    around = (methods(board), definitions(board), *sources(board), conclusions(board))
+    link = figure_link(board, options)
     return {
         "title": printable(title(board)),
         "fixed": printable(held_fixed(board)),
@@ -64,8 +69,13 @@ def _section(board: Board, options: Options) -> dict[str, object]:
             for row in text_rows(board)
         ],
         "notes": [printable(note) for note in board.notes],
-        "texts": [printable(text) for text in texts if text],
-        "pictures": [
-            (printable(label), quote(link, safe=LINK)) for label, link in pictures(board, options)
-        ],
+        "texts": [printable(text) for text in around if text],
+        "figure": None if link is None else quote(link, safe=LINK),
+        "curves": caption(board),
+        "pictures": _links(pictures(board, options)),
+        "pages": _links(texts(board, options)),
     }
+
+
+def _links(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(printable(label), quote(link, safe=LINK)) for label, link in found]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fmnbench.board import Board, Column
 from fmnbench.report.base import (
     LINK,
+    TEXTS,
     Options,
     TextCell,
     TextRow,
@@ -16,6 +17,7 @@ from fmnbench.report.base import (
     printable,
     record_links,
     text_rows,
+    texts,
     unit,
 )
 from fmnbench.report.captions import (
@@ -28,6 +30,7 @@ from fmnbench.report.captions import (
     sources,
     title,
 )
+from fmnbench.report.figures import ALT, caption, figure_link
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
@@ -70,7 +73,9 @@ def _section(board: Board, options: Options) -> Iterator[str]:
     for text in (methods(board), definitions(board), *sources(board), conclusions(board)):
         if text:
             yield from (escape(text), "")
+    yield from _figure(board, options)
     yield from _pictures(board, options)
+    yield from _texts(board, options)
 
 
 def _pictures(board: Board, options: Options) -> Iterator[str]:
@@ -82,6 +87,22 @@ def _pictures(board: Board, options: Options) -> Iterator[str]:
         yield _line([":-:"] * len(found))
         yield _line([f"![{escape(label)}]({quote(link, safe=LINK)})" for label, link in found])
         yield ""
+
+
+def _figure(board: Board, options: Options) -> Iterator[str]:
+    """Yields the curves of a table, where they were drawn, and what they show."""
+    link = figure_link(board, options)
+    if link is not None:
+        yield from (f"![{ALT}]({quote(link, safe=LINK)})", "")
+        yield from (escape(caption(board)), "")
+
+
+def _texts(board: Board, options: Options) -> Iterator[str]:
+    """Yields links to what methods write, where there are such."""
+    found = texts(board, options)
+    if found:
+        links = [f"[{escape(label)}]({quote(link, safe=LINK)})" for label, link in found]
+        yield from (f"{TEXTS}: {' · '.join(links)}", "")
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,0 +1,259 @@
+"""Information by epoch: the numbers of the figure, and where a report shows it."""
+
+import dataclasses
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fmnbench.board import boards
+from fmnbench.report import Options, render
+from fmnbench.report.figures import (
+    Curve,
+    caption,
+    curves,
+    figure_link,
+    file_name,
+    information_figure,
+)
+from fmnbench.store import Store
+
+
+@pytest.fixture(scope="module")
+def run(make_result):
+    """Returns a builder of a run from its information by epoch, at a KL of 1 nat."""
+
+    def build(points, seed=0, kl=1.0, **fields):
+        epochs = range(1, max(points, default=0) + 1)
+        curve = [{"epoch": float(epoch), "kl": kl} for epoch in epochs]
+        for epoch, value in points.items():
+            curve[epoch - 1] |= {"validation.mi_batch": value, "validation.kl": kl}
+        return make_result(seed=seed, curve=tuple(curve), metrics={"nll": 1.0}, **fields)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def results(run):
+    """Returns a plain VAE of three seeds and two critics of which one seed is done."""
+    values = [{3: 1.0, 6: 2.0}, {3: 2.0, 6: 4.0}, {3: 6.0, 6: 3.0}]
+    found = [run(points, seed) for seed, points in enumerate(values)]
+    critic = {"critic": "self", "lambda_": 20.0}
+    found.append(run({3: 5.0, 6: 6.5}, 0, **critic))
+    found.append(run({3: 0.5}, 1, status="diverged", error="loss is nan", **critic))
+    found.append(run({3: 4.0, 6: 3.5}, 0, critic="neural", lambda_=20.0))
+    return found
+
+
+def the_board(results, **options):
+    (board,) = boards(results, **options)
+    return board
+
+
+def only(found):
+    (element,) = found
+    return element
+
+
+def test_a_curve_is_the_mean_and_the_range_of_the_seeds_in_each_validated_epoch(results):
+    assert curves(the_board(results), results)[0] == Curve(
+        label="VAE",
+        seeds=(0, 1, 2),
+        epochs=(3.0, 6.0),
+        mean=(3.0, 3.0),
+        lowest=(1.0, 2.0),
+        highest=(6.0, 4.0),
+    )
+
+
+def test_only_done_runs_are_drawn(results):
+    found = {curve.label: curve for curve in curves(the_board(results), results)}
+    assert (found["self λ=20"].seeds, found["self λ=20"].mean) == ((0,), (5.0, 6.5))
+    failed = [result for result in results if result.status != "done"]
+    assert curves(the_board(failed), failed) == []
+
+
+def test_where_a_seed_stopped_the_others_go_on_one_by_one(run):
+    long, short = {2: 1.0, 4: 2.0, 6: 5.0, 8: 7.0}, {2: 3.0, 4: 4.0}
+    found = [run(long, 0), run(short, 1), run({**short, 6: 9.0}, 2)]
+    curve = only(curves(the_board(found), found))
+    assert curve.epochs == (2.0, 4.0)
+    assert curve.mean == pytest.approx((7 / 3, 10 / 3), rel=1e-15)  # the last bit may differ
+    assert curve.tails == ({4.0: 2.0, 6.0: 5.0, 8.0: 7.0}, {4.0: 4.0, 6.0: 9.0})
+
+
+def test_seeds_that_share_no_epoch_have_no_mean_and_are_drawn_whole(run):
+    found = [run({2: 1.0}, 0), run({3: 2.0}, 1)]
+    curve = only(curves(the_board(found), found))
+    assert (curve.epochs, curve.mean, curve.tails) == ((), (), ({2.0: 1.0}, {3.0: 2.0}))
+    assert information_figure(the_board(found), found)
+
+
+def test_curves_stand_in_the_order_of_the_board(results):
+    tasks = [results[3].spec.task, results[0].spec.task]
+    board = the_board(results, expected={"toy-mlp": tasks})
+    labels = [curve.label for curve in curves(board, results)]
+    assert labels == ["self λ=20", "VAE", "neural λ=20"]
+
+
+def test_a_row_of_older_data_is_compared_with_nothing_and_not_drawn(run):
+    old = {"dataset_fingerprint": "cd" * 8, "provenance": {"started": "2025-01-01"}}
+    found = [run({1: 1.0}), run({1: 2.0}, **old)]
+    board = the_board(found)
+    assert [row.stale for row in board.rows] == [False, True]
+    assert [curve.mean for curve in curves(board, found)] == [(1.0,)]
+
+
+def test_what_was_never_validated_or_has_no_latent_has_no_figure(run):
+    for found in ([run({})], [run({1: 1e-16, 2: -1e-16}, kl=0.0)]):
+        assert information_figure(the_board(found), found) is None
+    collapsed = [run({1: 0.01}, kl=1e-9)]
+    assert information_figure(the_board(collapsed), collapsed)
+
+
+def test_a_collapsed_row_is_drawn_beside_one_that_is_not(run):
+    found = [run({1: 0.0}, kl=0.0), run({1: 2.0}, critic="self", lambda_=1.0)]
+    assert [curve.mean for curve in curves(the_board(found), found)] == [(0.0,), (2.0,)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308])
+def test_what_is_no_information_is_left_out(run, value):
+    found = [run({1: 1.0, 2: value, 3: 4.0})]
+    assert only(curves(the_board(found), found)).epochs == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("epoch", [0.0, -1.0, math.nan, 1e300])
+def test_an_epoch_that_the_track_has_not_is_left_out(run, epoch):
+    odd = {"epoch": epoch, "validation.mi_batch": 9.0, "validation.kl": 1.0}
+    whole = run({1: 1.0})
+    found = [dataclasses.replace(whole, curve=(*whole.curve, odd))]
+    assert only(curves(the_board(found), found)).epochs == (1.0,)
+
+
+def test_a_caption_has_the_seeds_and_the_ceiling(results):
+    text = caption(the_board(results))
+    assert "log batch size = log 1024 = 6.93" in text
+    assert "mean over n = 3 seeds (0, 1, 2)" in text
+    assert "Values of n = 1 seed (0)." in caption(the_board(results[:1]))
+
+
+def test_two_tracks_of_one_name_have_two_figures(run):
+    found = [run({1: 1.0}), run({1: 1.0}, track={"epochs": 7})]
+    one, other = boards(found)
+    assert file_name(one) != file_name(other)
+    assert file_name(the_board(found[:1])) == "information.svg"
+    links = {f"toy-mlp/{file_name(one)}": "one.svg"}
+    assert figure_link(one, Options(figures=links)) == "one.svg"
+    assert figure_link(other, Options(figures=links)) is None
+
+
+def test_a_figure_and_pages_of_texts_stand_below_their_table_once(results):
+    key = results[0].spec.key
+    options = Options(
+        figures={"toy-mlp/information.svg": "f/a b.svg", "other/information.svg": "no.svg"},
+        texts={key: "f/c d.md", "0" * 16: "no.md", results[1].spec.key: "second-seed.md"},
+    )
+    both = [*boards(results), *boards(results, "report")]
+    text = render(both, "markdown", options)
+    assert text.count("![information by epoch](f/a%20b.svg)\n\nInformation between x and z") == 1
+    assert text.count("\nWhat it writes: [VAE](f/c%20d.md)\n") == 1
+    page = render(both, "html", options)
+    assert page.count('<img src="f/a%20b.svg" alt="information by epoch">') == 1
+    assert page.count("<figcaption>Information between x and z by epoch") == 1
+    assert page.count('What it writes: <a href="f/c%20d.md">VAE</a></p>') == 1
+    for whole in (text, page):
+        assert "no.svg" not in whole
+        assert "no.md" not in whole
+        assert "second-seed" not in whole
+
+
+def test_pages_of_several_methods_stand_in_one_line(results):
+    pages = {results[0].spec.key: "a.md", results[3].spec.key: "b.md"}
+    text = render(boards(results), "markdown", Options(texts=pages))
+    assert "What it writes: [VAE](a.md) · [self λ=20](b.md)\n" in text
+    page = render(boards(results), "html", Options(texts=pages))
+    assert '<a href="a.md">VAE</a> · <a href="b.md">self λ=20</a></p>' in page
+
+
+@pytest.fixture
+def store(results, tmp_path):
+    store = Store(tmp_path / "results")
+    for result in results:
+        store.save(result)
+    return store
+
+
+def test_a_report_draws_figures_when_asked_and_shows_them_from_then_on(store, results, fmnbench):
+    link = "![information by epoch](figures/toy-mlp/information.svg)"
+    path = store.folder.parent / "figures" / "toy-mlp" / "information.svg"
+    assert link not in fmnbench("report", "--store", store.folder).out
+    done = fmnbench("report", "--store", store.folder, "--pictures")
+    assert (done.code, done.err) == (0, "")
+    assert path.read_text() == information_figure(the_board(results), results)
+    assert done.out.count(link) == 1
+    assert fmnbench("report", "--store", store.folder).out == done.out
+    page = fmnbench("report", "--store", store.folder, "--format", "html").out
+    assert page.count('<img src="figures/toy-mlp/information.svg"') == 1
+
+
+def test_a_figure_is_drawn_anew_each_time_and_goes_with_its_records(store, results, fmnbench):
+    path = store.folder.parent / "figures" / "toy-mlp" / "information.svg"
+    fmnbench("report", "--store", store.folder, "--pictures")
+    path.write_text("old")
+    other = path.with_name("of another.svg")
+    other.write_text("kept")
+    fmnbench("report", "--store", store.folder, "--pictures")
+    assert path.read_text() == information_figure(the_board(results), results)
+    for result in results:
+        if result.status == "done":
+            store.remove(store.path("toy-mlp", result.spec.key))
+    for _ in range(2):
+        done = fmnbench("report", "--store", store.folder, "--pictures")
+        assert (done.code, done.err) == (0, "")
+        assert "information.svg" not in done.out
+    assert not path.exists()
+    assert other.read_text() == "kept"
+
+
+def test_a_figure_that_cannot_be_written_is_one_clear_line(store, fmnbench):
+    (store.folder.parent / "figures").write_text("a file")
+    done = fmnbench("report", "--store", store.folder, "--pictures")
+    assert done.code == 2
+    assert done.complaint.endswith("information.svg' cannot be written: Not a directory.")
+
+
+def in_a_new_process(*arguments, **environment):
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", *arguments],
+        capture_output=True,
+        check=True,
+        env={**os.environ, **paths, **environment},
+    )
+
+
+REPORT = """
+import sys
+for name in sys.argv[2:]:
+    sys.modules[name] = None  # as if it were not installed
+from fmnbench.cli.main import main
+try:
+    main(["report", "--store", *sys.argv[1].split("|")])
+except SystemExit as ended:
+    print(ended.code, "matplotlib" in sys.modules, file=sys.stderr)
+"""
+
+
+def test_a_report_without_pictures_does_not_wait_for_matplotlib(store):
+    done = in_a_new_process(REPORT, str(store.folder))
+    assert done.stderr.decode().split() == ["0", "False"]
+    assert b"## toy-mlp" in done.stdout
+
+
+def test_without_matplotlib_pictures_are_refused_in_one_line(store):
+    done = in_a_new_process(REPORT, f"{store.folder}|--pictures", "matplotlib")
+    complaint, ending = done.stderr.decode().splitlines()
+    assert complaint == "error: --pictures needs matplotlib, which is not installed."
+    assert ending.startswith("2 ")
