@@ -44,10 +44,10 @@ def word_log_probs(
 
     In float32 at least; under autocast to bfloat16 only the products are of bfloat16. Each of
     hidden, weight and bias may be differentiated by, once. Memory: `KEPT_BYTES`, one block and
-    the gradients; without gradients one block. Raises ValueError where shapes do not fit or,
-    on a CPU, a target is not a word.
+    the gradients; without gradients one block. Raises ValueError where, on a CPU, a target is
+    not a word.
     """
-    _check(hidden, weight, targets, bias)
+    _require_words(targets, len(weight))
     given = [tensor for tensor in (hidden, weight, bias) if tensor is not None]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
     dtype = _product_type(given)
@@ -57,21 +57,13 @@ def word_log_probs(
     return log_probs
 
 
-def _check(hidden: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None) -> None:
-    if targets.shape != hidden.shape[:1]:
-        raise ValueError(
-            f"targets are {tuple(targets.shape)}; must be one for each of {len(hidden)} rows"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"bias is {tuple(bias.shape)}; must be one for each of {len(weight)} words"
-        )
+def _require_words(targets: Int[Tensor, " m"], words: int) -> None:
     # a GPU checks its indices itself, without a wait for it
     if len(targets) and targets.device.type == "cpu":
         low, high = int(targets.min()), int(targets.max())
-        if low < 0 or high >= len(weight):
+        if low < 0 or high >= words:
             raise ValueError(
-                f"targets go from {low} to {high}; words are numbered 0 to {len(weight) - 1}"
+                f"targets go from {low} to {high}; words are numbered 0 to {words - 1}"
             )
 
 
