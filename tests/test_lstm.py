@@ -1,241 +1,260 @@
-import math
+import itertools
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
+from fmnbench.architectures import lstm_layers
 from fmnbench.architectures.lstm import LSTM
-from fmnbench.architectures.lstm_lm import LSTMLM
 from fmnbench.critics.hybrid import HybridCritic
 from fmnbench.critics.neural import NeuralCritic
-from fmnbench.data.vocabulary import END_ID, START_ID
-from fmnbench.errors import UsageError
 from fmnbench.rng import isolated, stream
 
+END = 1
+SMALL = {"latent": 2, "embedding": 3, "hidden": 4, "dropout": 0.0}
 WORDS = 9
-SIZES = {"embedding": 4, "hidden": 5}
-TEXTS = [[3, 4, 5, 8], [6], [2, 2, 7, 3, 3, 4], [5, 3]]
+EACH = pytest.mark.parametrize("z_input", ["mapped", "plain"])
 
 
-def rows(texts=TEXTS, width=9):
-    x = torch.full((len(texts), width), END_ID, dtype=torch.int32)
-    x[:, 0] = START_ID
-    for row, text in zip(x, texts, strict=True):
-        row[1 : len(text) + 1] = torch.tensor(text)
-    return x
+def lstm(words=WORDS, dtype=torch.float64, **settings):
+    with isolated(0, "test/lstm"):
+        return LSTM(words, **(SMALL | settings)).to(dtype)
 
 
-def model(kind=LSTM, **settings):
-    with isolated(0, "test/weights"):
-        latent = {} if kind is LSTMLM else {"latent": 3}
-        return kind(WORDS, **(SIZES | latent | settings)).double().eval()
+def normals(*shape, dtype=torch.float64):
+    return torch.empty(shape, dtype=dtype).normal_(generator=stream(1, "test/normals"))
 
 
-def some_z(*shape):
-    return torch.randn(*shape, 3, dtype=torch.float64, generator=stream(0, "test/z"))
+def texts(*lengths, width=12, words=WORDS):
+    """Rows of so many words each, in no order of length."""
+    x = torch.randint(2, words, (len(lengths), width), generator=stream(2, "test/texts"))
+    x[torch.arange(width) > torch.tensor(lengths)[:, None]] = END
+    x[:, 0] = 0
+    return x.int()
 
 
-def cell_step(recurrence, inputs, h, c):
-    """One step of an LSTM, gate by gate, in torch's order."""
-    cell = recurrence.cell
+def tokens(row):
+    """The ids of a row up to its first </s>."""
+    ids = row.tolist()
+    return ids[: ids.index(END) + 1]
+
+
+def plain_step(cell, inputs, h, c):
     gates = cell.weight_ih @ inputs + cell.bias_ih + cell.weight_hh @ h + cell.bias_hh
     enter, forget, candidate, leave = gates.chunk(4)
-    c = forget.sigmoid() * c + enter.sigmoid() * candidate.tanh()
-    return leave.sigmoid() * c.tanh(), c
+    c = torch.sigmoid(forget) * c + torch.sigmoid(enter) * torch.tanh(candidate)
+    return torch.sigmoid(leave) * torch.tanh(c), c
 
 
-def word_by_word(vae, text, z):
-    """log p(text | z), from the weights alone."""
-    decoder = vae.decoder
-    constant = decoder.mapping(z) if vae.latent else z
-    c = decoder.first_cell(constant) if vae.latent else torch.zeros(5, dtype=torch.float64)
+def plain_log_prob(decoder, row, z):
+    """The report's or the paper's decoder, word by word, of one text at one z."""
+    beside = z if isinstance(decoder.mapping, nn.Identity) else decoder.mapping.weight @ z
+    c = decoder.first_cell.weight @ beside
     h, total = torch.tanh(c), 0.0
-    for word, following in zip([START_ID, *text], [*text, END_ID], strict=True):
-        inputs = torch.cat([decoder.embedding.weight[word], constant])
-        h, c = cell_step(decoder.recurrence, inputs, h, c)
-        total += (decoder.output.weight @ h).log_softmax(0)[following].item()
+    for word, following in itertools.pairwise(tokens(row)):
+        inputs = torch.cat([decoder.embedding.weight[word], beside])
+        h, c = plain_step(decoder.recurrence.cell, inputs, h, c)
+        total = total + torch.log_softmax(decoder.output.weight @ h, 0)[following]
     return total
 
 
-@pytest.mark.parametrize("z_input", ["mapped", "plain"])
-def test_log_prob_is_that_of_the_words_one_after_another(z_input):
-    vae, z = model(z_input=z_input), some_z(4)
-    expected = [word_by_word(vae, text, row) for text, row in zip(TEXTS, z, strict=True)]
-    assert vae.decode(z).log_prob(rows()).tolist() == pytest.approx(expected, rel=1e-10)
+@EACH
+def test_log_prob_and_its_gradients_are_those_of_a_plain_loop_over_words(z_input):
+    decoder = lstm(z_input=z_input).decoder
+    x, z = texts(4, 0, 9, 4, 1), normals(2, 5, 2).requires_grad_()
+    given = decoder.log_prob(x, z)
+    truth = torch.stack(
+        [
+            torch.stack([plain_log_prob(decoder, *pair) for pair in zip(x, part, strict=True)])
+            for part in z
+        ]
+    )
+    torch.testing.assert_close(given, truth, rtol=1e-12, atol=0)
+    upstream = normals(2, 5)
+    wanted = [z, *decoder.parameters()]
+    ours = torch.autograd.grad((given * upstream).sum(), wanted)
+    theirs = torch.autograd.grad((truth * upstream).sum(), wanted)
+    for mine, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-9, atol=1e-12)
+        assert mine.abs().max() > 1e-3
 
 
-def test_the_language_model_is_the_decoder_without_z():
-    lm = model(LSTMLM)
-    nothing = torch.zeros(4, 0, dtype=torch.float64)
-    expected = [word_by_word(lm, text, nothing[0]) for text in TEXTS]
-    assert lm.decode(nothing).log_prob(rows()).tolist() == pytest.approx(expected, rel=1e-10)
-    assert lm.exact_log_likelihood(rows()).tolist() == pytest.approx(expected, rel=1e-10)
-    assert lm.encode(rows()).kl_from_standard().sum() == 0
+def test_the_encoder_reads_the_state_of_torchs_lstm_at_the_first_end_of_each_row():
+    model = lstm()
+    embedding, cell = model.encoder[0].embedding, model.encoder[1].recurrence.cell
+    reference = nn.LSTM(3, 4, batch_first=True).double()
+    reference.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
+    x = texts(4, 0, 9, 4, 1)
+    q = model.encode(x)
+    for row, mean, log_variance in zip(x, q.mean, q.log_variance, strict=True):
+        ids = torch.tensor(tokens(row))
+        _, (h, _) = reference(embedding(ids)[None])
+        expected = model.posterior_head.weight @ h[0, 0]
+        torch.testing.assert_close(torch.cat([mean, log_variance]), expected, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("width", [8, 30])
-def test_padding_order_and_neighbours_change_nothing(width):
-    vae, z = model(), some_z(4)
-    x = rows()
-    log_prob, mean = vae.decode(z).log_prob(x), vae.encode(x).mean
-    other = rows(width=width)
-    torch.testing.assert_close(vae.decode(z).log_prob(other), log_prob)
-    torch.testing.assert_close(vae.encode(other).mean, mean)
-    order = torch.tensor([2, 0, 3, 1])
-    torch.testing.assert_close(vae.decode(z[order]).log_prob(x[order]), log_prob[order])
-    torch.testing.assert_close(vae.encode(x[order]).mean, mean[order])
-    torch.testing.assert_close(vae.decode(z[1:2]).log_prob(x[1:2]), log_prob[1:2])
-    torch.testing.assert_close(vae.encode(x[1:2]).mean, mean[1:2])
+def test_gradients_of_the_encoder_are_those_of_torchs_lstm():
+    model = lstm()
+    layer, cell = model.encoder[1], model.encoder[1].recurrence.cell
+    reference = nn.LSTM(3, 4).double()
+    reference.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
+    packed = model.encoder[0](texts(4, 0, 9, 4, 1))
+    upstream = normals(5, 4)
+    (layer(packed) * upstream).sum().backward(retain_graph=True)
+    _, (h, _) = reference(packed)
+    (h[0] * upstream).sum().backward()
+    for name, weight in cell.named_parameters():
+        expected = getattr(reference, f"{name}_l0").grad
+        torch.testing.assert_close(weight.grad, expected, rtol=1e-10, atol=1e-14)
 
 
-def test_many_samples_of_z_are_as_many_calls():
-    vae, z, x = model(), some_z(6, 4), rows()
-    expected = torch.stack([vae.decode(each).log_prob(x) for each in z])
-    torch.testing.assert_close(vae.decode(z).log_prob(x), expected)
-    assert vae.decode(z).log_prob(x).shape == (6, 4)
+def both(model, x, z):
+    q = model.encode(x)
+    return torch.cat([q.mean, q.log_variance, model.decode(z).log_prob(x)[:, None]], 1)
 
 
-def test_more_rows_than_pass_together_are_the_same_rows():
-    vae, z = model(), some_z(400)
-    x = rows(TEXTS * 100)
-    pairs = zip(z.split(4), x.split(4), strict=True)
-    parts = [vae.decode(some).log_prob(texts) for some, texts in pairs]
-    torch.testing.assert_close(vae.decode(z).log_prob(x), torch.cat(parts))
+@EACH
+def test_what_fills_rows_up_order_and_neighbours_do_not_change_a_row(z_input):
+    model = lstm(z_input=z_input)
+    x, z = texts(4, 0, 9, 4, 1), normals(5, 2)
+    whole = both(model, x, z)
+    for row in range(5):
+        one = slice(row, row + 1)
+        bare = torch.tensor([tokens(x[row])], dtype=torch.int32)
+        torch.testing.assert_close(both(model, bare, z[one]), whole[one], rtol=1e-12, atol=0)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(both(model, x[order], z[order]), whole[order], rtol=1e-12, atol=0)
+    wide = F.pad(x, (0, 30), value=END)
+    torch.testing.assert_close(both(model, wide, z), whole, rtol=1e-12, atol=0)
 
 
-def test_the_encoder_reads_up_to_the_end_and_no_further():
-    vae = model()
-    embed, read = vae.encoder
-    for text, mean, log_variance in zip(
-        TEXTS,
-        *(getattr(vae.encode(rows()), name) for name in ("mean", "log_variance")),
-        strict=True,
-    ):
-        h = c = torch.zeros(5, dtype=torch.float64)
-        for word in [START_ID, *text, END_ID]:
-            h, c = cell_step(read.recurrence, embed.embedding.weight[word], h, c)
-        expected = vae.posterior_head.weight @ h
-        torch.testing.assert_close(torch.cat([mean, log_variance]), expected)
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+def test_many_texts_give_in_several_passes_what_they_give_in_one(monkeypatch, rows):
+    model = lstm()
+    x, z = texts(4, 0, 9, 4, 1), normals(3, 5, 2)
+    whole, posterior = model.decode(z).log_prob(x), model.encode(x)
+    expected = torch.autograd.grad(whole.square().sum(), list(model.decoder.parameters()))
+    monkeypatch.setitem(lstm_layers.ROWS, "cpu", rows)
+    parts = model.decode(z).log_prob(x)
+    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=0)
+    torch.testing.assert_close(model.encode(x).mean, posterior.mean, rtol=1e-12, atol=0)
+    ours = torch.autograd.grad(parts.square().sum(), list(model.decoder.parameters()))
+    torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_probabilities_of_all_short_texts_approach_one():
-    # with few words and a bias towards </s>, hardly any text has more than five words
-    with isolated(0, "test/weights"):
-        vae = LSTM(5, latent=3, embedding=4, hidden=5).double().eval()
+@EACH
+def test_log_prob_of_several_samples_is_that_of_each_with_gradients_or_without(z_input):
+    model = lstm(z_input=z_input)
+    x, z = texts(4, 0, 9, 4, 1), normals(3, 5, 2)
+    each = torch.stack([model.decode(part).log_prob(x) for part in z])
+    torch.testing.assert_close(model.decode(z).log_prob(x), each, rtol=1e-12, atol=0)
     with torch.no_grad():
-        vae.decoder.output.weight[END_ID] += 1.5 * torch.ones(5)
-        vae.decoder.recurrence.cell.bias_ih += 1.0  # gates open: states near one
-    z = some_z(1)
-    totals, texts = 0.0, [[]]
-    for _ in range(6):
-        log_prob = vae.decode(z.expand(len(texts), -1)).log_prob(rows(texts, 9))
-        totals += log_prob.exp().sum().item()
-        texts = [[*text, word] for text in texts for word in (0, 2, 3, 4)]
-    assert 0.98 < totals < 1
+        torch.testing.assert_close(model.decode(z).log_prob(x), each.detach(), rtol=1e-12, atol=0)
 
 
-def test_every_weight_learns_and_dropout_acts_in_training_alone():
-    vae, z, x = model(dropout=0.5), some_z(4), rows()
-    assert torch.equal(vae.decode(z).log_prob(x), vae.decode(z).log_prob(x))
-    vae.train()
-    with isolated(0, "test/dropout"):
-        first, second = (vae.decode(z).log_prob(x) for _ in range(2))
-    assert not torch.equal(first, second)
-    q = vae.encode(x)
-    (q.kl_from_standard().sum() - vae.decode(q.mean).log_prob(x).sum()).backward()
-    assert all(weight.grad.abs().sum() > 0 for weight in vae.parameters())
+@EACH
+def test_probabilities_of_short_texts_and_of_longer_beginnings_sum_to_one(z_input):
+    model, longest = lstm(4, z_input=z_input), 4
+    z = 3 * normals(1, 2)
+    total, beginnings, state = 0.0, [()], model.decoder.start(z)
+    chances = torch.ones(1, dtype=torch.float64)  # of each beginning
+    last = torch.zeros(1, dtype=torch.int32)
+    for length in range(longest + 1):
+        rows = torch.tensor([[0, *words, END] for words in beginnings], dtype=torch.int32)
+        logits, state = model.decoder.step(last, state)
+        conditional = logits.softmax(1)
+        exact = model.decode(z).log_prob(rows).exp()
+        torch.testing.assert_close(exact, chances * conditional[:, END], rtol=1e-12, atol=0)
+        total = total + exact.sum()
+        following = torch.tensor([0, 2, 3])
+        chances = (chances[:, None] * conditional[:, following]).flatten()
+        beginnings = [(*words, word) for words in beginnings for word in following.tolist()]
+        last = following.int().repeat(len(rows))
+        state = tuple(part.repeat_interleave(3, 0) for part in state)
+        assert len(beginnings) == 3 ** (length + 1)
+    assert (total + chances.sum()).item() == pytest.approx(1, rel=1e-12)
+    assert 0.05 < chances.sum() < 0.95
 
 
-def test_gradients_are_those_of_finite_differences():
-    vae, x = model(), rows()
-
-    def loss(z):
-        return vae.decode(z).log_prob(x).sum() + vae.encode(x).mean.sum()
-
-    assert torch.autograd.gradcheck(loss, some_z(4).requires_grad_())
-    for weight in (
-        vae.decoder.recurrence.cell.weight_hh,
-        vae.encoder[1].recurrence.cell.weight_ih,
-    ):
-        z = some_z(4)
-        (gradient,) = torch.autograd.grad(loss(z), weight)
-        step = 1e-6
-        with torch.no_grad():
-            weight[1, 2] += step
-            above = loss(z)
-            weight[1, 2] -= 2 * step
-            below = loss(z)
-            weight[1, 2] += step
-        assert gradient[1, 2].item() == pytest.approx((above - below).item() / 2 / step, rel=1e-5)
+def test_greedy_texts_take_the_likeliest_word_of_a_plain_loop():
+    model = lstm()
+    nn.init.normal_(model.decoder.output.weight, generator=stream(7, "test/output"))
+    z = 3 * normals(6, 2)
+    rows = model.decode(z).greedy()
+    decoder = model.decoder
+    for row, each in zip(rows, z, strict=True):
+        beside = decoder.mapping.weight @ each
+        c = decoder.first_cell.weight @ beside
+        h, text = torch.tanh(c), [0]
+        while text[-1] != END and len(text) <= 100:
+            inputs = torch.cat([decoder.embedding.weight[text[-1]], beside])
+            h, c = plain_step(decoder.recurrence.cell, inputs, h, c)
+            text.append(1 + int((decoder.output.weight @ h)[1:].argmax()))
+        assert row.tolist()[:101] == (text + [END] * 101)[: len(row)][:101]
+    assert len({tuple(row.tolist()) for row in rows}) > 2
 
 
-def test_the_reports_model_has_the_weights_of_its_description():
-    words, e, h, d = 20_001, 256, 1024, 32
-    lstm = lambda inputs: 4 * h * (inputs + h) + 8 * h  # noqa: E731 - two uses; two biases a gate
-    encoder = words * e + lstm(e) + 2 * h * d
-    decoder = words * e + d * h + lstm(e + h) + h * h + h * words
-    with torch.device("meta"):
-        vae = LSTM(words)
-    assert sum(weight.numel() for weight in vae.parameters()) == encoder + decoder
+def test_the_default_model_has_the_sizes_of_the_report():
+    model = LSTM(20_001)
+    encoder = 20_001 * 256 + 4096 * (256 + 1024 + 2)  # embedding, gates with two biases
+    heads = 2 * 1024 * 32
+    decoder = 20_001 * 256 + 32 * 1024 + 1024 * 1024  # embedding, zh and c0
+    decoder += 4096 * (256 + 1024 + 1024 + 2) + 1024 * 20_001
+    sizes = [
+        sum(weight.numel() for weight in part.parameters())
+        for part in (model.encoder, model.posterior_head, model.decoder, model)
+    ]
+    assert sizes == [encoder, heads, decoder, 46_564_864]
 
 
-def test_the_papers_start_is_uniform_in_narrow_ranges():
-    vae = model(initialisation="uniform", z_input="plain", hidden=64, embedding=32)
-    for name, weight in vae.named_parameters():
-        limit = 0.1 if "embedding" in name else 0.01
-        assert 0.8 * limit < weight.abs().max() <= limit, name
+def test_the_plain_model_has_z_itself_beside_each_word():
+    decoder = lstm(50, z_input="plain", latent=5, hidden=7).decoder
+    assert decoder.recurrence.cell.weight_ih.shape == (28, 3 + 5)
+    assert decoder.first_cell.weight.shape == (7, 5)
+    assert not [*decoder.mapping.parameters()]
 
 
-@pytest.mark.parametrize("critic", [NeuralCritic, HybridCritic])
-def test_critics_read_texts_row_by_row(critic):
-    vae, x = model(), rows()
+def test_uniform_weights_begin_as_the_papers_and_others_as_torchs():
+    settings = {"embedding": 40, "hidden": 50, "latent": 20}
+    ours, torchs = (lstm(99, initialisation=kind, **settings) for kind in ("uniform", "torch"))
+    for name, weight in ours.named_parameters():
+        bound = 0.1 if "embedding" in name else 0.01
+        assert 0.9 * bound < weight.abs().max() <= bound
+        # the standard error of a uniform mean, five times
+        assert weight.mean().abs() < 5 * bound / (3 * weight.numel()) ** 0.5
+    for name, weight in torchs.named_parameters():
+        if "embedding" in name:
+            assert weight.std().item() == pytest.approx(1, abs=0.05)
+        else:
+            bound = weight.shape[1] ** -0.5 if ".cell." not in name else 50**-0.5
+            assert 0.9 * bound < weight.abs().max() <= bound
+
+
+@pytest.mark.parametrize("make", [NeuralCritic, HybridCritic])
+def test_critics_read_texts_and_only_the_hybrid_shares_the_embedding(make):
+    model = lstm(dtype=torch.float32)
     with isolated(0, "test/critic"):
-        network = critic(vae, x_hidden=6, z_hidden=6, embedding=4).double()
-    (shared,) = network._shared
-    features = network.x_network(shared(x))
-    torch.testing.assert_close(network.x_network(shared(x[2:3])), features[2:3])
-    own = {id(weight) for weight in network.parameters()}
-    embedding = vae.encoder[0].embedding.weight
-    assert id(embedding) not in own
-    features.sum().backward()
-    assert (embedding.grad is not None) == (critic is HybridCritic)
+        critic = make(model)
+    x, z = texts(4, 0, 9, 4, 1), normals(5, 2, dtype=torch.float32)
+    critic(x, z, model.encode(x)).backward()
+    shared = model.encoder[0].embedding.weight
+    assert (shared.grad is not None) == (make is HybridCritic)
+    assert all(weight.grad is None for weight in {*model.parameters()} - {shared})
+    assert not {*critic.parameters()} & {*model.parameters()}
+    own = sum(weight.numel() for weight in critic.x_network[0].parameters())
+    recurrence = 16 * (3 + 4 + 2)
+    assert own == recurrence + (0 if make is HybridCritic else WORDS * 3)
+    assert all((weight.grad != 0).any() for weight in critic.parameters())
 
 
-def test_results_under_autocast_are_float32_and_near():
-    vae, x = model(hidden=32).float(), rows()
-    z = some_z(4).float()
-    exact = vae.decode(z).log_prob(x)
-    with torch.autocast("cpu", torch.bfloat16):
-        q, rounded = vae.encode(x), vae.decode(z).log_prob(x)
-    assert q.mean.dtype == q.log_variance.dtype == rounded.dtype == torch.float32
-    torch.testing.assert_close(rounded, exact, rtol=2**-7, atol=0)  # bfloat16 has 8 bits
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or above and below 1"),
-        ({"dropout": -0.1}, "dropout is -0.1"),
-        ({"hidden": 0}, "hidden is 0; it must be 1 or above"),
-        ({"embedding": 0}, "embedding is 0"),
-    ],
-)
-@pytest.mark.parametrize("kind", [LSTM, LSTMLM])
-def test_settings_that_make_no_model_are_refused(kind, settings, reason):
-    with pytest.raises(UsageError, match=reason):
-        model(kind, **settings)
-
-
-def test_drawn_texts_have_the_frequencies_of_their_probabilities():
-    with isolated(0, "test/weights"):
-        vae = LSTM(4, latent=3, embedding=4, hidden=5).double().eval()
-    z = some_z(1)
-    n = 4000
-    drawn = vae.decode(z.expand(n, -1)).sample(generator=stream(0, "test/draws"))
-    assert drawn.dtype == torch.int32
-    # <s> is never drawn, so what is left of the first word's probability is shared out
-    first = torch.tensor([[2], [3]])
-    logits, _ = vae.decoder.step(torch.tensor([START_ID]), vae.decoder.start(z))
-    shares = logits[0, 1:].softmax(0)
-    for word, share in zip(first.flatten().tolist(), shares[1:].tolist(), strict=True):
-        found = (drawn[:, 1] == word).double().mean().item()
-        assert abs(found - share) < 4 * math.sqrt(share * (1 - share) / n)
+def test_a_trunk_with_the_encoders_weights_gives_the_encoders_states():
+    model = lstm()
+    x = texts(4, 0, 9, 4, 1)
+    for trunk in (model.fresh_trunk(), model.shared_trunk()):
+        own = trunk.own.double()
+        source = model.encoder if trunk.shared is not model.encoder[0] else model.encoder[1]
+        assert not torch.equal(own(trunk.shared(x)), model.encoder(x))
+        own.load_state_dict(source.state_dict())
+        assert torch.equal(own(trunk.shared(x)), model.encoder(x))
+        assert trunk.width == model.encoder(x).shape[1]
