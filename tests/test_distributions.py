@@ -1,17 +1,21 @@
 """Our distributions against torch's own, and against what a density must do."""
 
+import itertools
+
 import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from fmnbench.distributions import (
+    AutoregressiveCategorical,
     DiagonalNormal,
     IndependentBernoulli,
     IsotropicNormal,
     pairwise_features,
 )
+from fmnbench.errors import Declined
 from fmnbench.metrics.base import decoder_loss
-from fmnbench.rng import stream
+from fmnbench.rng import isolated, stream
 
 
 def normals(*shape, purpose="values"):
@@ -103,3 +107,109 @@ def test_pairwise_features_give_all_log_densities_as_one_product(normal):
 def test_half_precision_parameters_are_widened_before_densities():
     q = DiagonalNormal(torch.zeros(2, 3, dtype=torch.bfloat16), torch.zeros(2, 3).bfloat16())
     assert q.log_prob(torch.zeros(2, 3)).dtype == torch.float32
+
+
+class Pairs:
+    """A language where a word depends on the one before it and on z alone."""
+
+    words = 4
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, z):
+        return (z[:, :1],)
+
+    def step(self, words, state):
+        (first,) = state
+        return self.logits(words, first), state
+
+    def logits(self, words, z):
+        steep = torch.arange(4) * (1 + words.double()[..., None])
+        return torch.sin(steep + z) * 2
+
+    def log_prob(self, x, z):
+        self.calls.append((x, z))
+        each = self.logits(x[:, :-1], z[:, :, None, :1]).log_softmax(-1)
+        chosen = each.gather(-1, x[None, :, 1:, None].long().expand(len(z), -1, -1, 1))[..., 0]
+        return (chosen * (x[:, :-1] != 1)).sum(-1)
+
+
+def texts():
+    return torch.tensor([[0, 2, 3, 1, 1], [0, 1, 1, 1, 1], [0, 3, 2, 2, 1]], dtype=torch.int32)
+
+
+def test_texts_are_scored_at_each_z_whatever_the_shapes_that_lead():
+    x, z = texts(), normals(2, 4, 3, 1)
+    each = [[Pairs().log_prob(x, part[None])[0] for part in parts] for parts in z]
+    truth = torch.stack([torch.stack(row) for row in each])
+    for some, expected in ((z, truth), (z[0], truth[0]), (z[0, 0], truth[0, 0])):
+        like = AutoregressiveCategorical(Pairs(), some)
+        assert like.batch_shape == expected.shape
+        torch.testing.assert_close(like.log_prob(x), expected)
+    rows = torch.stack([x, x.flip(0)])[:, None].expand(2, 4, 3, 5)
+    torch.testing.assert_close(
+        AutoregressiveCategorical(Pairs(), z).log_prob(rows),
+        torch.stack([truth[0], AutoregressiveCategorical(Pairs(), z[1]).log_prob(x.flip(0))]),
+    )
+    alone = AutoregressiveCategorical(Pairs(), z[0, 0, 0])
+    torch.testing.assert_close(alone.log_prob(x)[0], truth[0, 0, 0])
+    torch.testing.assert_close(alone.log_prob(x[0]), truth[0, 0, 0])
+
+
+def test_texts_that_all_samples_share_reach_the_network_once():
+    language, x, z = Pairs(), texts(), normals(2, 4, 3, 1)
+    AutoregressiveCategorical(language, z).log_prob(x)
+    ((rows, samples),) = language.calls
+    assert torch.equal(rows, x)
+    assert torch.equal(samples, z.reshape(8, 3, 1))
+
+
+def test_drawn_texts_have_the_probabilities_of_the_network():
+    z = normals(2, 1)
+    draws = AutoregressiveCategorical(Pairs(), z).sample((4000,), generator=stream(0, "draws"))
+    assert draws.dtype == torch.int32
+    assert draws.shape[:2] == (4000, 2)
+    assert (draws[..., 0] == 0).all()
+    for column in range(2):
+        chances = Pairs().logits(torch.tensor(0), z[column])[1:].softmax(0)  # <s> is not drawn
+        found = torch.bincount(draws[:, column, 1], minlength=4)[1:] / 4000
+        error = (chances * (1 - chances) / 4000).sqrt()
+        assert ((found - chances).abs() < 5 * error).all()
+
+
+def test_texts_are_drawn_by_the_given_generator_or_else_by_torchs():
+    like = AutoregressiveCategorical(Pairs(), normals(6, 1))
+    first, again, other = (like.sample(generator=stream(0, name)) for name in ("a", "a", "b"))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    with isolated(0, "global"):
+        one = like.sample()
+    with isolated(0, "global"):
+        assert torch.equal(like.sample(), one)
+        assert not torch.equal(like.sample(), one)
+
+
+def test_greedy_texts_go_on_with_the_likeliest_word_in_the_shape_of_z():
+    z = normals(2, 3, 1)
+    rows = AutoregressiveCategorical(Pairs(), z).greedy()
+    assert rows.shape[:2] == (2, 3)
+    for row, each in zip(rows.flatten(0, 1), z.flatten(0, 1), strict=True):
+        for word, following in itertools.pairwise(row[:101]):  # a limit may cut behind
+            if word == 1:
+                break
+            assert following == 1 + Pairs().logits(word, each)[1:].argmax()
+
+
+def test_texts_have_no_mean():
+    with pytest.raises(Declined, match="no mean"):
+        _ = AutoregressiveCategorical(Pairs(), normals(2, 1)).mean
+
+
+def test_log_probabilities_of_texts_are_widened_from_half_precision():
+    class Rough(Pairs):
+        def log_prob(self, x, z):
+            return super().log_prob(x, z).bfloat16()
+
+    like = AutoregressiveCategorical(Rough(), normals(3, 1))
+    assert like.log_prob(texts()).dtype == torch.float32

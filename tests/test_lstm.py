@@ -258,3 +258,13 @@ def test_a_trunk_with_the_encoders_weights_gives_the_encoders_states():
         own.load_state_dict(source.state_dict())
         assert torch.equal(own(trunk.shared(x)), model.encoder(x))
         assert trunk.width == model.encoder(x).shape[1]
+
+
+def test_drawn_texts_begin_with_each_word_as_often_as_its_probability_says():
+    model, z, n = lstm(4), normals(1, 2), 4000
+    drawn = model.decode(z.expand(n, -1)).sample(generator=stream(0, "test/draws"))
+    logits, _ = model.decoder.step(torch.tensor([0]), model.decoder.start(z))
+    shares = logits[0, 1:].softmax(0)  # <s> is never drawn: the others share what it had
+    for word, share in enumerate(shares.tolist(), 1):
+        found = (drawn[:, 1] == word).double().mean().item()
+        assert abs(found - share) < 4 * (share * (1 - share) / n) ** 0.5
