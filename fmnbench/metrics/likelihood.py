@@ -36,7 +36,7 @@ def nll(evaluation: Evaluation) -> float:
     return evaluation.once(_nll)
 
 
-@metrics.register("ppl", unit="", better="lower", source="He et al. 2019, sec. 5", version=1)
+@metrics.register("ppl", unit="words", better="lower", source="He et al. 2019, sec. 5", version=1)
 def ppl(evaluation: Evaluation) -> float:
     """exp(Σ nll / Σ predicted words) over the test texts: </s> is predicted, <s> is not.
 
