@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from fmnbench.architectures.lstm import LSTM
@@ -150,6 +151,40 @@ def test_dropout_is_of_embeddings_and_outgoing_states_and_in_training_only():
         total += torch.log_softmax(logits, 0)[x[0, place + 1]]
     torch.testing.assert_close(given[0, 0], total, rtol=1e-12, atol=0)
     assert {*of_embeddings.unique().tolist(), *of_states.unique().tolist()} == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("make", [LSTM, LSTMLM])
+def test_models_pass_their_dropout_on(make):
+    with isolated(0, "test/models"):
+        model = make(9, embedding=3, hidden=4, dropout=0.5)
+        x, z = texts(8, 3), normals(2, model.latent, dtype=torch.float32)
+        first, second = (model.decode(z).log_prob(x) for _ in range(2))
+        assert (first != second).all()
+        first, second = (model.eval().decode(z).log_prob(x) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most values that a result of any operation has."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.values = max(self.values, result.numel())
+        return result
+
+
+def test_gates_of_all_steps_are_kept_for_gradients_only():
+    layers, x, z = decoder(), texts(10, 0, 3, 1), normals(20, 4, 2)
+    predicted, gates = 10 + 0 + 3 + 1 + 4, 4 * 4
+    with Largest() as kept:
+        layers.log_prob(x, z)
+    with torch.no_grad(), Largest() as passing:
+        layers.log_prob(x, z)
+    assert kept.values == predicted * 20 * gates
+    assert passing.values <= predicted * 20 * 9  # the logits of nine words
 
 
 def test_in_bf16_results_come_in_float32_and_near_the_exact_ones():
