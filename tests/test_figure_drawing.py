@@ -134,13 +134,14 @@ def test_the_legend_names_rows_the_seeds_they_lack_and_the_ceiling(results):
 def test_fifteen_rows_have_fifteen_different_looks(run):
     found = [run({1: i / 4, 2: i / 3}, critic=f"critic{i:02}", lambda_=1.0) for i in range(15)]
     svg = information_figure(the_board(found), found)
+    paths = {path.get("id"): path.get("d") for path in ET.fromstring(svg).iter(f"{SVG}path")}
     looks = set()
     for group in ET.fromstring(svg).iter(f"{SVG}g"):
-        lines = [path.get("style") or "" for path in group.findall(f"{SVG}path")]
-        markers = [use.get("style") for use in group.iterfind(f"{SVG}g/{SVG}use")]
-        if markers and lines and "stroke-width: 1.8" in lines[0]:
-            looks.add((lines[0], markers[0]))
+        line, marker = group.find(f"{SVG}path"), group.find(f"{SVG}g/{SVG}use")
+        if marker is not None and line is not None and "stroke-width: 1.8" in line.get("style"):
+            looks.add((line.get("style"), paths[marker.get(f"{LINKS}href")[1:]]))
     assert len(looks) == 15
+    assert len({shape for _, shape in looks}) == 7
 
 
 def test_a_long_line_has_a_marker_on_few_of_its_points(run):

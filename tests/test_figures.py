@@ -198,6 +198,17 @@ def test_a_report_draws_figures_when_asked_and_shows_them_from_then_on(store, re
     assert page.count('<img src="figures/toy-mlp/information.svg"') == 1
 
 
+def test_a_page_of_texts_is_linked_where_it_is_there(store, results, fmnbench):
+    key = results[0].spec.key
+    page = store.folder.parent / "figures" / "toy-mlp" / f"{key}.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("a text")
+    line = f"What it writes: [VAE](figures/toy-mlp/{key}.md)\n"
+    done = fmnbench("report", "--store", store.folder)
+    assert done.out.count(line) == 1
+    assert "![" not in done.out  # a page is no picture
+
+
 def test_a_figure_is_drawn_anew_each_time_and_goes_with_its_records(store, results, fmnbench):
     path = store.folder.parent / "figures" / "toy-mlp" / "information.svg"
     fmnbench("report", "--store", store.folder, "--pictures")

@@ -70,8 +70,7 @@ def curves(board: Board, results: Sequence[Result]) -> list[Curve]:
     by_key = {result.spec.key: result for result in results if result.status == "done"}
     rows = [(row, _runs(row, by_key)) for row in board.rows if not row.stale]
     entries = [entry for _, runs in rows for run in runs.values() for entry in run.curve]
-    rates = [entry[RATE] for entry in entries if RATE in entry]
-    if rates and not any(rates):  # a collapsed latent leaves rounding errors, not zeros
+    if not any(entry.get(RATE) for entry in entries):  # a collapsed one leaves rounding errors
         return []
     found = [
         _curve(row.label, {seed: _points(run) for seed, run in runs.items()}) for row, runs in rows
