@@ -8,30 +8,28 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-BITS = math.log2(math.e)  # bits in a nat: exp2 takes a third of exp's time on a CPU
+BITS = math.log2(math.e)  # bits in a nat: on a CPU, exp2 takes a third of the time of exp
 
-# Bytes of softmax that forward keeps. Backward of what is kept takes two products, of what is
-# not three: its softmax is worked out again. float32 stays under 1 GB at 12,864 × 20,000.
+# Bytes of softmax that forward keeps. Backward takes two products for what was kept, three for
+# the rest. With 20,000 words this is all of 16,700 positions in bfloat16, 8,300 in float32.
 KEPT_BYTES = 640 * 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Tiling:
-    """How many rows and words go through each step at once; measured on one core of a Zen 4."""
+    """How many rows and words a step takes at once; the fastest on one core of a Zen 4."""
 
-    rows: int  # in a block: one table of block × vocabulary is in work at a time
-    words: int  # in one product: float32 takes a third longer if a tile is not near square
-    stripe: int  # rows of a block whose softmax stays in the cache from pass to pass
+    rows: int  # of a block, which is worked through before the next
+    words: int  # of a product: float32 takes a third longer where a tile is far from square
+    stripe: int  # rows of a block that stay in the cache from one pass of softmax to the next
 
 
-EVERY = 2**62  # more words than any vocabulary has
+EVERY = 2**62  # more than there are words or rows
 CPU = _Tiling(rows=512, words=256, stripe=32)
-# The product splits by itself; the rounded parts of the weight's gradient are added up in float32,
-# which few blocks make cheap.
-CPU_BFLOAT16 = _Tiling(rows=2048, words=EVERY, stripe=32)
-GPU = _Tiling(rows=4096, words=EVERY, stripe=4096)
+# bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
+CPU_BFLOAT16 = _Tiling(rows=1024, words=EVERY, stripe=32)
+GPU = _Tiling(rows=4096, words=EVERY, stripe=EVERY)
 
 
 def word_log_probs(
@@ -40,13 +38,14 @@ def word_log_probs(
     targets: Int[Tensor, " m"],
     bias: Float[Tensor, " v"] | None = None,
 ) -> Float[Tensor, " m"]:
-    """Returns log softmax(hidden · weightᵀ + bias)[target] of each row, in nats.
+    """Returns log softmax(hidden · weightᵀ + bias)[target] of each row, in nats, at most 0.
 
-    In float32 at least; under autocast to bfloat16 only the products are of bfloat16. Each of
-    hidden, weight and bias may be differentiated by, once. Memory: `KEPT_BYTES`, one block and
-    the gradients; without gradients one block. Raises ValueError where, on a CPU, a target is
-    not a word.
+    In float32 at least; under autocast to bfloat16 the products alone are in bfloat16. The logits
+    are never in memory together: a block of them is, and with gradients up to `KEPT_BYTES` until
+    backward. Raises ValueError where shapes do not fit or, on a CPU, a target is not a word, and
+    RuntimeError where a second derivative is asked for (create_graph).
     """
+    _require_shapes(len(hidden), len(weight), targets, bias)
     _require_words(targets, len(weight))
     given = [tensor for tensor in (hidden, weight, bias) if tensor is not None]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
@@ -55,6 +54,14 @@ def word_log_probs(
         hidden, weight, bias, targets.long(), dtype, keep
     )
     return log_probs
+
+
+def _require_shapes(rows: int, words: int, targets: Tensor, bias: Tensor | None) -> None:
+    # of length 1 either would be broadcast, and the answer wrong without a word
+    if targets.shape != (rows,):
+        raise ValueError(f"targets have shape {tuple(targets.shape)}; it must be ({rows},)")
+    if bias is not None and bias.shape != (words,):
+        raise ValueError(f"the bias has shape {tuple(bias.shape)}; it must be ({words},)")
 
 
 def _require_words(targets: Int[Tensor, " m"], words: int) -> None:
@@ -80,7 +87,7 @@ def _product_type(given: list[Tensor]) -> torch.dtype:
 
 
 class _Layer:
-    """A softmax layer in bits, and the blocks of rows that it is worked out in."""
+    """A softmax layer with its targets, and the blocks of rows that it is worked out in."""
 
     def __init__(
         self,
@@ -92,13 +99,13 @@ class _Layer:
     ) -> None:
         self.full = torch.promote_types(dtype, torch.float32)
         self.weight = weight.to(dtype)
-        self._hidden = (hidden.to(self.full) * BITS).to(dtype)
+        self.row_bytes = len(weight) * dtype.itemsize
+        self._hidden, self._targets = hidden, targets
         self._bias = None if bias is None else bias.to(self.full) * BITS
-        self._targets = targets
         self._tiling = GPU
         if hidden.device.type == "cpu":
             self._tiling = CPU if dtype == self.full else CPU_BFLOAT16
-        self._spare: Tensor | None = None
+        self._spare = self.weight.new_empty(0, len(weight))
 
     def blocks(self) -> Iterator[slice]:
         """Yields the rows of each block; blocks are as equal as can be."""
@@ -107,18 +114,13 @@ class _Layer:
         for i in range(count):
             yield slice(m * i // count, m * (i + 1) // count)
 
-    def kept(self) -> int:
-        """Returns the number of blocks whose tables may be kept."""
-        return KEPT_BYTES // (self._tiling.rows * self.weight.dtype.itemsize * len(self.weight))
-
-    def fresh(self, block: slice) -> Float[Tensor, "b v"]:
-        return self.weight.new_empty(block.stop - block.start, len(self.weight))
-
-    def shared(self, block: slice) -> Float[Tensor, "b v"]:
-        """Returns memory for a block's table that the next block's takes over."""
+    def table(self, block: slice, *, shared: bool) -> Float[Tensor, "b v"]:
+        """Returns memory for a block's values: its own, or what the next block overwrites."""
         rows = block.stop - block.start
-        if self._spare is None or len(self._spare) < rows:
-            self._spare = self.fresh(block)
+        if not shared:
+            return self.weight.new_empty(rows, len(self.weight))
+        if len(self._spare) < rows:
+            self._spare = self.weight.new_empty(rows, len(self.weight))
         return self._spare[:rows]
 
     def fill(self, block: slice, table: Float[Tensor, "b v"]) -> tuple[Tensor, Tensor]:
@@ -126,26 +128,23 @@ class _Layer:
 
         So backward needs no pass over the table: its rows' factors go to smaller matrices.
         """
-        hidden, targets = self._hidden[block], self._targets[block]
-        for at in range(0, len(self.weight), self._tiling.words):
-            words = slice(at, at + self._tiling.words)
+        hidden = (self._hidden[block].to(self.full) * BITS).to(self.weight.dtype)
+        targets = self._targets[block]
+        for start in range(0, len(self.weight), self._tiling.words):
+            words = slice(start, start + self._tiling.words)
             torch.mm(hidden, self.weight[words].T, out=table[:, words])
         own = (hidden.to(self.full) * self.weight[targets].to(self.full)).sum(1)
         if self._bias is not None:
             own += self._bias[targets]
         totals = torch.empty_like(own)
-        stripe = min(self._tiling.stripe, len(table))
-        work = table.new_empty(stripe, len(self.weight), dtype=self.full)
-        for at in range(0, len(table), self._tiling.stripe):
-            rows = slice(at, at + self._tiling.stripe)
-            values = table[rows]
-            if table.dtype != self.full:
-                values = work[: len(values)].copy_(values)
+        for start in range(0, len(table), self._tiling.stripe):
+            rows = slice(start, start + self._tiling.stripe)
+            bits = table[rows].to(self.full)  # the table's own memory, or a copy of the stripe
             if self._bias is not None:
-                values += self._bias
-            own[rows], totals[rows] = _exponentiate(values, own[rows], targets[rows])
+                bits += self._bias
+            own[rows], totals[rows] = _exponentiate(bits, own[rows], targets[rows])
             if table.dtype != self.full:
-                table[rows] = values
+                table[rows] = bits
         return own, totals
 
 
@@ -184,8 +183,8 @@ class _WordLogProbs(torch.autograd.Function):
             totals = torch.empty_like(log_probs)
             kept: list[Tensor] = []
             for block in layer.blocks():
-                keeps = keep and len(kept) < layer.kept()
-                table = layer.fresh(block) if keeps else layer.shared(block)
+                keeps = keep and block.stop * layer.row_bytes <= KEPT_BYTES
+                table = layer.table(block, shared=not keeps)
                 log_probs[block], totals[block] = layer.fill(block, table)
                 if keeps:
                     kept.append(table)
@@ -195,28 +194,42 @@ class _WordLogProbs(torch.autograd.Function):
         return log_probs
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        # once_differentiable lets a second derivative pass, as 0, where `gradient` is constant
+        if torch.is_grad_enabled():
+            raise RuntimeError("word_log_probs has one derivative; create_graph asks for a second")
         hidden, weight, bias, targets, totals, *kept = ctx.saved_tensors
+        given = hidden, weight, bias
+        # summed over blocks in full; one that nobody wants costs nothing
+        sums = [
+            torch.zeros_like(tensor, dtype=totals.dtype) if wanted else None
+            for tensor, wanted in zip(given, ctx.needs_input_grad[:3], strict=True)
+        ]
+        d_hidden, d_weight, d_bias = sums
+        factors = -gradient[:, None] / totals[:, None]
         with torch.autocast(hidden.device.type, enabled=False):
             layer = _Layer(hidden, weight, bias, targets, ctx.dtype)
-            scale = -gradient / totals
-            d_hidden = torch.zeros_like(hidden)
-            d_weight = torch.zeros_like(weight, dtype=totals.dtype)
-            d_bias = None if bias is None else torch.zeros_like(bias, dtype=totals.dtype)
             for i, block in enumerate(layer.blocks()):
                 if i < len(kept):
                     table = kept[i]
                 else:
-                    table = layer.shared(block)
+                    table = layer.table(block, shared=True)
                     layer.fill(block, table)
-                s = scale[block, None]
-                d_hidden[block] = torch.mm(table, layer.weight) * s
-                sx = (hidden[block] * s).to(ctx.dtype)
-                if ctx.dtype == totals.dtype:
-                    d_weight.addmm_(table.T, sx)
-                else:
-                    d_weight += torch.mm(table.T, sx)
+                if d_hidden is not None:
+                    d_hidden[block] = torch.mm(table, layer.weight) * factors[block]
+                if d_weight is not None:
+                    _add_product(d_weight, table, hidden[block] * factors[block])
                 if d_bias is not None:
-                    d_bias += torch.mv(table.T, scale[block].to(ctx.dtype))
-        return d_hidden, d_weight.to(weight.dtype), d_bias, None, None, None
+                    _add_product(d_bias[:, None], table, factors[block])
+        back = (None if d is None else d.to(x.dtype) for d, x in zip(sums, given, strict=True))
+        return *back, None, None, None
+
+
+def _add_product(
+    total: Float[Tensor, "v h"], table: Float[Tensor, "b v"], right: Float[Tensor, "b h"]
+) -> None:
+    """Adds tableᵀ · right to the total."""
+    if table.dtype == total.dtype:
+        total.addmm_(table.T, right)
+    else:
+        total += torch.mm(table.T, right.to(table.dtype))
