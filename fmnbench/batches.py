@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
-from fmnbench.data.vocabulary import END_ID
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
+from fmnbench.lengths import text_lengths
 
 
 def shuffled(
@@ -27,8 +27,3 @@ def shuffled(
     batches = order[lengths.argsort(stable=True)].to(splits.train.device).split(size)
     turns = torch.randperm(len(batches), generator=generator)
     return [batches[turn] for turn in turns.tolist()]
-
-
-def text_lengths(rows: Int[Tensor, "n t"]) -> Int[Tensor, " n"]:
-    """Returns the ids of each text up to its first </s>, <s> and </s> among them."""
-    return (rows == END_ID).int().argmax(1) + 1

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int32
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
@@ -15,11 +13,11 @@ from fmnbench.data.tokens import unpadded
 from fmnbench.data.vocabulary import UNKNOWN, Vocabulary
 from fmnbench.datasets.base import Splits
 from fmnbench.distributions import AutoregressiveCategorical
-from fmnbench.errors import Declined, RecordError
+from fmnbench.errors import Declined
 from fmnbench.report.markdown import escape
 from fmnbench.rng import stream
-from fmnbench.run import build, load
-from fmnbench.spec import Result, RunSpec
+from fmnbench.run import trained
+from fmnbench.spec import RunSpec
 
 TEXTS = 5  # test documents, and draws from the prior
 STEPS = 5  # texts from one document to another, both ends among them
@@ -28,7 +26,7 @@ CUT = " …"
 NOTHING = "*no words*"  # no text can be this: its asterisks would be escaped
 
 
-def excerpt(result: Result, weights: Path) -> str:
+def excerpt(spec: RunSpec, splits: Splits, weights: Path) -> str:
     """Returns a Markdown page of a run: reconstructions, draws from the prior, an interpolation.
 
     A model without a latent has draws only. The same weights give the same page.
@@ -37,17 +35,10 @@ def excerpt(result: Result, weights: Path) -> str:
         Declined: the dataset has no texts, or the model does not write word by word.
         RecordError: the weights cannot be read or are of another model.
     """
-    splits, _ = load(result.spec, torch.device("cpu"))
     if splits.kind != "texts" or splits.vocabulary is None:
-        raise Declined(f"dataset '{result.spec.track.dataset}' has no texts")
-    vae = build(result.spec, splits).vae
-    try:
-        vae.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
-        raise RecordError(f"{weights} has not the weights of this run: {reason}.") from error
-    sections = _sections(vae.eval(), splits, splits.vocabulary, result.spec.seed)
-    return "\n".join([*_head(result.spec), *sections])
+        raise Declined(f"dataset '{spec.track.dataset}' has no texts")
+    vae = trained(spec, splits, weights)
+    return "\n".join([*_head(spec), *_sections(vae, splits, splits.vocabulary, spec.seed)])
 
 
 def _head(spec: RunSpec) -> Iterator[str]:

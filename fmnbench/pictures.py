@@ -6,16 +6,14 @@ from pathlib import Path
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import Declined, RecordError
+from fmnbench.errors import Declined
 from fmnbench.rng import stream
-from fmnbench.run import build, load
-from fmnbench.spec import Result
+from fmnbench.run import trained
+from fmnbench.spec import RunSpec
 
 COLUMNS = 12  # images side by side
 DRAWN = 3  # rows of draws from the prior, below a row of test images and one of reconstructions
@@ -24,7 +22,7 @@ SCALE = 2  # screen pixels per pixel
 PAPER, LINES = 255, 160  # grey values
 
 
-def picture(result: Result, weights: Path) -> bytes:
+def picture(spec: RunSpec, splits: Splits, weights: Path) -> bytes:
     """Returns a PNG of a run: test images, their reconstructions, draws from the prior.
 
     Reconstructions are decoder means at one posterior sample, draws decoder means at z ~ p(z); a
@@ -34,16 +32,10 @@ def picture(result: Result, weights: Path) -> bytes:
         Declined: the dataset has no images.
         RecordError: the weights cannot be read or are of another model.
     """
-    splits, _ = load(result.spec, torch.device("cpu"))
     if splits.kind != "images" or splits.image_shape is None:
-        raise Declined(f"dataset '{result.spec.track.dataset}' has no images")
-    vae = build(result.spec, splits).vae
-    try:
-        vae.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
-        raise RecordError(f"{weights} has not the weights of this run: {reason}.") from error
-    return _png(_grid(_images(vae.eval(), splits, result.spec.seed), splits.image_shape))
+        raise Declined(f"dataset '{spec.track.dataset}' has no images")
+    vae = trained(spec, splits, weights)
+    return _png(_grid(_images(vae, splits, spec.seed), splits.image_shape))
 
 
 @torch.no_grad()

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file as load_weights
 from safetensors.torch import save as save_weights
 
 from fmnbench.architectures.base import VAE
 from fmnbench.critics.base import Critic
 from fmnbench.datasets.base import Dataset, Splits
-from fmnbench.errors import Declined, Diverged
+from fmnbench.errors import Declined, Diverged, RecordError
 from fmnbench.files import write_atomically
 from fmnbench.fingerprint import verify
 from fmnbench.metrics.base import Evaluation, Metric
@@ -152,6 +154,20 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         objective=cast(Objective, objective),
         lambda_=spec.lambda_,
     )
+
+
+def trained(spec: RunSpec, splits: Splits, weights: Path) -> VAE:
+    """Returns the VAE of a done run from its kept weights, in evaluation mode.
+
+    Raises RecordError where the weights cannot be read or are of another model.
+    """
+    vae = build(spec, splits).vae
+    try:
+        vae.load_state_dict(load_weights(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise RecordError(f"{weights} has not the weights of this run: {reason}.") from error
+    return vae.eval()
 
 
 @runtime_checkable

@@ -3,10 +3,11 @@ import itertools
 import pytest
 import torch
 
-from fmnbench.batches import shuffled, text_lengths
+from fmnbench.batches import shuffled
 from fmnbench.data.vocabulary import Vocabulary
 from fmnbench.datasets.base import Splits, text_splits
 from fmnbench.errors import Declined
+from fmnbench.lengths import text_lengths
 from fmnbench.rng import stream
 
 N = 100

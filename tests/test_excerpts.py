@@ -13,7 +13,7 @@ from fmnbench.excerpts import CHARACTERS, STEPS, TEXTS, excerpt
 from fmnbench.holdings import bring
 from fmnbench.plan import resolve
 from fmnbench.rng import isolated
-from fmnbench.run import build, load
+from fmnbench.run import build, load, trained
 from fmnbench.spec import Task, Track
 from fmnbench.store import Store
 
@@ -99,11 +99,14 @@ def column(table, number):
     return [row[number] for row in table]
 
 
+def written(result, weights):
+    splits, _ = load(result.spec, torch.device("cpu"))
+    return excerpt(result.spec, splits, weights)
+
+
 def model(result, weights):
     splits, _ = load(result.spec, torch.device("cpu"))
-    vae = build(result.spec, splits).vae
-    vae.load_state_dict(load_file(weights))
-    return vae.eval(), splits
+    return trained(result.spec, splits, weights), splits
 
 
 def read(splits, rows):
@@ -124,7 +127,7 @@ def cut(text):
 @pytest.mark.parametrize("name", ["plain", "hostile"])
 def test_a_page_shows_test_documents_beside_what_becomes_of_their_posterior_means(run, name):
     result, weights = run(name)
-    table = tables(excerpt(result, weights))[DOCUMENTS]
+    table = tables(written(result, weights))[DOCUMENTS]
     vae, splits = model(result, weights)
     x = splits.test[:TEXTS]
     assert column(table, 0) == read(splits, x)
@@ -132,16 +135,16 @@ def test_a_page_shows_test_documents_beside_what_becomes_of_their_posterior_mean
 
 
 def test_words_are_shown_as_they_are_whatever_markdown_makes_of_them(run):
-    page = excerpt(*run("hostile"))
+    page = written(*run("hostile"))
     shown = column(tables(page)[DOCUMENTS], 0)
     assert shown[:4] == HOSTILE[:4]
     assert "not shown" not in shown
     assert "<" not in page
-    assert column(tables(excerpt(*run()))[DOCUMENTS], 0) == ["a b c", "_UNK b", "d"]
+    assert column(tables(written(*run()))[DOCUMENTS], 0) == ["a b c", "_UNK b", "d"]
 
 
 def test_a_long_text_is_cut_between_words(run):
-    (shown,) = column(tables(excerpt(*run("hostile")))[DOCUMENTS], 0)[4:]
+    (shown,) = column(tables(written(*run("hostile")))[DOCUMENTS], 0)[4:]
     assert shown.endswith(" …")
     assert HOSTILE[4].startswith(f"{shown.removesuffix(' …')} ")
     assert CHARACTERS - len("well-worn ") < len(shown) <= CHARACTERS
@@ -151,7 +154,7 @@ def test_a_text_of_no_words_is_told_from_one_that_says_so(run):
     def silent(weights):
         weights["decoder.output.weight"].zero_()  # of equal words the first is </s>
 
-    page = excerpt(*run("hostile", change=silent))
+    page = written(*run("hostile", change=silent))
     assert column(tables(page)[DOCUMENTS], 1) == ["no words"] * TEXTS
     assert "| *no words* |" in page
     assert r"\*no words\* |" in page  # the end of a test document
@@ -161,7 +164,7 @@ def test_draws_are_of_different_z_and_both_columns_of_the_same(run):
     def cold(weights):
         weights["decoder.output.weight"].mul_(1e4)  # the likeliest word has all probability
 
-    free, frozen = (tables(excerpt(*run(change=change)))[DRAWS] for change in (unchanged, cold))
+    free, frozen = (tables(written(*run(change=change)))[DRAWS] for change in (unchanged, cold))
     assert len(set(column(free, 0))) == TEXTS
     assert column(free, 0) == column(frozen, 0)
     assert column(free, 1) != column(free, 0)
@@ -170,7 +173,7 @@ def test_draws_are_of_different_z_and_both_columns_of_the_same(run):
 
 def test_the_way_between_two_documents_is_straight_and_begins_and_ends_with_them(run):
     result, weights = run("hostile")
-    documents, _, way = tables(excerpt(result, weights))
+    documents, _, way = tables(written(result, weights))
     assert column(way, 0) == ["0%", "25%", "50%", "75%", "100%"]
     texts = column(way, 1)
     assert len(set(texts)) == STEPS
@@ -184,22 +187,22 @@ def test_the_way_between_two_documents_is_straight_and_begins_and_ends_with_them
 
 
 def test_a_model_without_a_latent_has_sampled_texts_alone(run):
-    ((*texts,),) = tables(excerpt(*run(architecture="lstm-lm")))
+    ((*texts,),) = tables(written(*run(architecture="lstm-lm")))
     assert len(set(column(texts, 0))) == TEXTS
     assert {len(row) for row in texts} == {1}
 
 
 def test_the_same_weights_give_the_same_page_and_another_seed_other_draws(run):
-    page = excerpt(*run())
-    assert page == excerpt(*run())
-    other = tables(excerpt(*run(seed=1)))
+    page = written(*run())
+    assert page == written(*run())
+    other = tables(written(*run(seed=1)))
     assert other[DOCUMENTS] == tables(page)[DOCUMENTS]
     assert other[DRAWS] != tables(page)[DRAWS]
 
 
 def test_a_page_says_what_it_is_of(run):
     result, weights = run()
-    tokens = MarkdownIt("commonmark").parse(excerpt(result, weights))
+    tokens = MarkdownIt("commonmark").parse(written(result, weights))
     texts = ["".join(part.content for part in token.children or []) for token in tokens]
     assert "What a model of tiny-_texts_ writes" in texts
     assert any(
@@ -214,10 +217,10 @@ def test_weights_of_another_model_or_no_weights_are_one_clear_line(run):
     del some["decoder.output.weight"]
     save_file(some, weights)
     with pytest.raises(RecordError, match=r"has not the weights of this run: [^\n]*$"):
-        excerpt(result, weights)
+        written(result, weights)
     weights.write_bytes(b"no weights")
     with pytest.raises(RecordError, match="has not the weights of this run"):
-        excerpt(result, weights)
+        written(result, weights)
 
 
 def test_data_without_texts_have_no_excerpt(run):
@@ -225,7 +228,7 @@ def test_data_without_texts_have_no_excerpt(run):
     track = dataclasses.replace(result.spec.track, dataset="digits", dataset_settings={})
     digits = dataclasses.replace(result, spec=dataclasses.replace(result.spec, track=track))
     with pytest.raises(Declined, match="'digits' has no texts"):
-        excerpt(digits, weights)
+        written(digits, weights)
 
 
 def test_a_report_writes_a_page_of_what_has_weights(run, fmnbench, tmp_path):
@@ -241,7 +244,7 @@ def test_a_report_writes_a_page_of_what_has_weights(run, fmnbench, tmp_path):
     done = fmnbench("report", "--store", store.folder, "--pictures")
     assert (done.code, done.err) == (0, "")
     page = figures / f"{result.spec.key}.md"
-    assert page.read_text() == excerpt(result, weights)
+    assert page.read_text() == written(result, weights)
     assert not list(figures.glob("*.png"))
     page.write_text("as it was")
     fmnbench("report", "--store", store.folder, "--pictures")

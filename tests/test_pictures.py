@@ -32,6 +32,11 @@ def trained(tmp_path_factory):
     return execute(spec, Setting(), work=work, report=lambda *_: None), work / WEIGHTS
 
 
+def picture_of(result, weights):
+    splits, _ = load(result.spec, torch.device("cpu"))
+    return picture(result.spec, splits, weights)
+
+
 def cells(png):
     """Returns the images of a picture by row and column, in grey values."""
     pixels = np.asarray(Image.open(io.BytesIO(png)))[::SCALE, ::SCALE]
@@ -46,7 +51,7 @@ def cells(png):
 
 
 def test_a_picture_begins_with_the_test_images_and_is_framed_by_lines(trained):
-    found, pixels = cells(picture(*trained))
+    found, pixels = cells(picture_of(*trained))
     splits, _ = load(trained[0].spec, torch.device("cpu"))
     ink = splits.test[:COLUMNS].view(-1, SIDE, SIDE).numpy()
     assert np.array_equal(found[0], 255 - 255 * ink.astype(np.uint8))
@@ -60,16 +65,16 @@ def test_reconstructions_are_the_decoders_means(trained, tmp_path):
     weights["output.weight"].zero_()
     weights["output.bias"].fill_(torch.logit(torch.tensor(0.2)))  # every pixel is 0.2, whatever z
     save_file(weights, tmp_path / "w.safetensors")
-    found, _ = cells(picture(trained[0], tmp_path / "w.safetensors"))
+    found, _ = cells(picture_of(trained[0], tmp_path / "w.safetensors"))
     assert (found[1:] == round(255 * 0.8)).all()
 
 
 def test_draws_differ_from_each_other_and_the_same_weights_give_the_same_bytes(trained):
-    png = picture(*trained)
+    png = picture_of(*trained)
     found, _ = cells(png)
     draws = found[2:].reshape(DRAWN * COLUMNS, -1)
     assert len(np.unique(draws, axis=0)) == DRAWN * COLUMNS
-    assert picture(*trained) == png
+    assert picture_of(*trained) == png
 
 
 def test_weights_of_another_model_or_no_weights_are_one_clear_line(trained, tmp_path):
@@ -79,10 +84,10 @@ def test_weights_of_another_model_or_no_weights_are_one_clear_line(trained, tmp_
     del some["output.bias"]
     save_file(some, path)
     with pytest.raises(RecordError, match="has not the weights of this run"):
-        picture(result, path)
+        picture_of(result, path)
     path.write_bytes(b"no weights")
     with pytest.raises(RecordError, match="has not the weights of this run"):
-        picture(result, path)
+        picture_of(result, path)
 
 
 def test_data_without_images_have_no_picture(trained):
@@ -91,7 +96,7 @@ def test_data_without_images_have_no_picture(trained):
     track = dataclasses.replace(result.spec.track, dataset="toy", dataset_settings=small)
     toy = dataclasses.replace(result, spec=dataclasses.replace(result.spec, track=track))
     with pytest.raises(Declined, match="'toy' has no images"):
-        picture(toy, weights)
+        picture_of(toy, weights)
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def test_a_report_draws_what_has_weights_and_shows_what_was_drawn(store, trained
     done = fmnbench("report", "--store", store.folder, "--pictures")
     assert done.code == 0, done.err
     drawn = store.folder.parent / "figures" / track / f"{key}.png"
-    assert drawn.read_bytes() == picture(*trained)
+    assert drawn.read_bytes() == picture_of(*trained)
     assert link in done.out
     store.weights(key).unlink()  # as in a clone: pictures are shown, not made
     assert link in fmnbench("report", "--store", store.folder).out

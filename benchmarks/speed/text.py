@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fmnbench.architectures.lstm import LSTM
-from fmnbench.batches import shuffled, text_lengths
+from fmnbench.batches import shuffled
 from fmnbench.data.vocabulary import END_ID
 from fmnbench.datasets.base import Splits
 from fmnbench.datasets.yahoo_10k import Yahoo10k
+from fmnbench.lengths import text_lengths
 from fmnbench.metrics import Evaluation
 from fmnbench.metrics.likelihood import nll
 from fmnbench.precision import autocast

@@ -10,9 +10,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from fmnbench.architectures.lstm_recurrence import Recurrence, Walk, full
 from fmnbench.cross_entropy import word_log_probs
-from fmnbench.data.vocabulary import END_ID
 from fmnbench.decoding import State
 from fmnbench.errors import UsageError
+from fmnbench.lengths import text_lengths
 
 Initialisation: TypeAlias = Literal["torch", "uniform"]
 ZInput: TypeAlias = Literal["mapped", "plain"]
@@ -25,7 +25,7 @@ ACCELERATOR_ROWS = 1024
 
 def predicted(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
     """Returns how many words of each text are predicted: all behind <s>, the first </s> too."""
-    words = (x == END_ID).int().argmax(1)
+    words = text_lengths(x) - 1
     assert not len(x) or bool(words.min() > 0), "a text has no </s> behind its <s>"
     return words
 

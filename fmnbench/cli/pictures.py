@@ -8,7 +8,7 @@ import typer
 from fmnbench.board import Board
 from fmnbench.errors import Declined, FmnbenchError
 from fmnbench.files import write_atomically
-from fmnbench.spec import Result
+from fmnbench.spec import Result, RunSpec
 from fmnbench.store import Store
 
 PICTURE, EXCERPT = ".png", ".md"  # of runs on images, and on texts
@@ -32,7 +32,7 @@ def draw(boards: Sequence[Board], results: Sequence[Result], store: Store, folde
         if any(path.is_file() for path in paths.values()) or not weights.is_file():
             continue
         try:
-            kind, content = _drawn(result, weights)
+            kind, content = _drawn(result.spec, weights)
             write_atomically(paths[kind], content)
         except Declined:
             continue  # neither images nor texts, or data that are not here: nothing to draw
@@ -40,12 +40,15 @@ def draw(boards: Sequence[Board], results: Sequence[Result], store: Store, folde
             typer.echo(f"no picture of {key}: {error}", err=True)
 
 
-def _drawn(result: Result, weights: Path) -> tuple[str, bytes]:
+def _drawn(spec: RunSpec, weights: Path) -> tuple[str, bytes]:
     """Returns what there is to see of a run, and of which kind it is."""
+    import torch
+
     from fmnbench.excerpts import excerpt
     from fmnbench.pictures import picture
+    from fmnbench.run import load
 
-    try:
-        return PICTURE, picture(result, weights)
-    except Declined:
-        return EXCERPT, excerpt(result, weights).encode()
+    splits, _ = load(spec, torch.device("cpu"))
+    if splits.kind == "images":
+        return PICTURE, picture(spec, splits, weights)
+    return EXCERPT, excerpt(spec, splits, weights).encode()

@@ -19,7 +19,6 @@ from fmnbench.spec import Precision
 
 Work = TypeVar("Work")
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
-TEXTS = 256  # the same of texts, which have a state at each word
 
 
 @runtime_checkable
@@ -71,11 +70,6 @@ class Evaluation:
     def n(self) -> int:
         """The number of test rows."""
         return len(self.x)
-
-    @property
-    def block(self) -> int:
-        """Rows per forward pass."""
-        return TEXTS if self.splits.kind == "texts" else BLOCK
 
     def stream(self, purpose: str) -> Generator:
         """Returns the generator of one metric's randomness."""
@@ -132,7 +126,7 @@ class Evaluation:
                 texts = cast(AutoregressiveCategorical, self.vae.decode(z)).greedy()
             return texts, texts
         means, draws = [], []
-        for block in torch.split(z, self.block):
+        for block in torch.split(z, BLOCK):
             with self.passes():
                 likelihood = self.vae.decode(block)
                 draws.append(likelihood.sample(generator=generator))
@@ -142,7 +136,7 @@ class Evaluation:
     @torch.no_grad()
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Returns log p(x|z) of each test row at its z, block by block, in float64."""
-        blocks = zip(torch.split(z, self.block), torch.split(self.x, self.block), strict=True)
+        blocks = zip(torch.split(z, BLOCK), torch.split(self.x, BLOCK), strict=True)
         with self.passes():
             return torch.cat([self.vae.decode(z).log_prob(x).double() for z, x in blocks])
 
@@ -150,7 +144,7 @@ class Evaluation:
     def encode(self, x: Num[Tensor, "n x"]) -> DiagonalNormal:
         """Returns the posterior of any rows, block by block."""
         with self.passes():
-            posteriors = [self.vae.encode(block) for block in torch.split(x, self.block)]
+            posteriors = [self.vae.encode(block) for block in torch.split(x, BLOCK)]
         return DiagonalNormal(
             torch.cat([q.mean for q in posteriors]),
             torch.cat([q.log_variance for q in posteriors]),

@@ -7,9 +7,9 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
-from fmnbench.batches import text_lengths
 from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Declined
+from fmnbench.lengths import text_lengths
 from fmnbench.metrics.base import Evaluation, split
 from fmnbench.registry import metrics
 

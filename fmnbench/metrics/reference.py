@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fmnbench.batches import text_lengths
 from fmnbench.distributions import (
     AutoregressiveBernoulli,
     IndependentBernoulli,
@@ -12,6 +11,7 @@ from fmnbench.distributions import (
     Likelihood,
 )
 from fmnbench.errors import Declined
+from fmnbench.lengths import text_lengths
 from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.density_coverage import against_test_rows
 from fmnbench.registry import metrics
