@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from resuming import trained_and_resumed
 from torch import nn
 
 from fmnbench.architectures.cnn import CNN
@@ -13,9 +14,7 @@ from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
 from fmnbench.plan import resolve
 from fmnbench.rng import isolated, stream
-from fmnbench.run import build
 from fmnbench.spec import Task, Track
-from fmnbench.train import train
 
 N, PIXELS, LATENT = 5, 784, 32
 ENCODER = [  # weights + biases
@@ -231,10 +230,6 @@ def test_neural_critic_has_five_convolutions_of_its_own():
     assert len(weights(critic.x_network)) == sum(ENCODER) + EMBEDDING
 
 
-class Cut(BaseException):
-    """Stands for a kill between two epochs."""
-
-
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("critic", ["neural", "hybrid"])
 def test_a_run_that_is_cut_off_resumes_to_the_same_bits(tmp_path, critic, precision):
@@ -259,21 +254,6 @@ def test_a_run_that_is_cut_off_resumes_to_the_same_bits(tmp_path, critic, precis
     )
     run = resolve(Task(track=track, critic=critic, lambda_=1.0), 0)
 
-    def trained(checkpoint, report):
-        model = build(run, data)
-        return model, train(model, data, run, checkpoint=checkpoint, report=report).curve
-
-    def cut(epoch, entry):
-        if epoch == 2:
-            raise Cut
-
-    whole, curve = trained(None, lambda epoch, entry: None)
-    path = tmp_path / "checkpoint.pt"
-    with pytest.raises(Cut):
-        trained(path, cut)
-    resumed, resumed_curve = trained(path, lambda epoch, entry: None)
-    assert resumed_curve == curve
-    for ours, expected in zip(resumed.parameters(), whole.parameters(), strict=True):
-        assert torch.equal(ours, expected)
+    _, resumed, _ = trained_and_resumed(run, data, tmp_path)
     kernels = [weight for weight in resumed.parameters() if weight.ndim == 4]
     assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in kernels)

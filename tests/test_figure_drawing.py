@@ -11,48 +11,12 @@ import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
 import pytest
+from curve_records import only, the_board
 
-from fmnbench.board import boards
 from fmnbench.report.figures import COLORS, GREY, ceiling, information_figure
 
 SVG, LINKS = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 HOSTILE = "$x_1$ \\$ <b>&amp; \x1b[31m --> ]]> 中"
-
-
-@pytest.fixture(scope="module")
-def run(make_result):
-    """Returns a builder of a run from its information by epoch, at a KL of 1 nat."""
-
-    def build(points, seed=0, kl=1.0, **fields):
-        epochs = range(1, max(points, default=0) + 1)
-        curve = [{"epoch": float(epoch), "kl": kl} for epoch in epochs]
-        for epoch, value in points.items():
-            curve[epoch - 1] |= {"validation.mi_batch": value, "validation.kl": kl}
-        return make_result(seed=seed, curve=tuple(curve), metrics={"nll": 1.0}, **fields)
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def results(run):
-    """Returns a plain VAE of three seeds and two critics of which one seed is done."""
-    values = [{3: 1.0, 6: 2.0}, {3: 2.0, 6: 4.0}, {3: 6.0, 6: 3.0}]
-    found = [run(points, seed) for seed, points in enumerate(values)]
-    critic = {"critic": "self", "lambda_": 20.0}
-    found.append(run({3: 5.0, 6: 6.5}, 0, **critic))
-    found.append(run({3: 0.5}, 1, status="diverged", error="loss is nan", **critic))
-    found.append(run({3: 4.0, 6: 3.5}, 0, critic="neural", lambda_=20.0))
-    return found
-
-
-def the_board(results, **options):
-    (board,) = boards(results, **options)
-    return board
-
-
-def only(found):
-    (element,) = found
-    return element
 
 
 def shapes(svg):
@@ -96,9 +60,9 @@ def texts(svg):
     return [html.unescape(each.text).strip() for each in comments]
 
 
-def test_lines_and_bands_go_through_the_numbers(run):
+def test_lines_and_bands_go_through_the_numbers(curve_run):
     values = [{2: 1.0, 4: 4.0, 10: 2.0}, {2: 3.0, 4: 5.0, 10: 6.5}]
-    found = [run(points, seed) for seed, points in enumerate(values)]
+    found = [curve_run(points, seed) for seed, points in enumerate(values)]
     svg = information_figure(the_board(found), found)
     line = drawn(svg, COLORS[0], stroke_width="1.8", fill="none")[0]
     assert [nats for _, nats in line] == pytest.approx([2.0, 4.5, 4.25], abs=1e-4)
@@ -109,30 +73,32 @@ def test_lines_and_bands_go_through_the_numbers(run):
         assert {round(nats, 4) for where, nats in band if abs(where - x) < 1e-3} == ends
 
 
-def test_one_seed_has_no_band_and_none_of_all_seeds_a_thin_line(run):
-    found = [run({1: 1.0, 2: 3.0})]
+def test_one_seed_has_no_band_and_none_of_all_seeds_a_thin_line(curve_run):
+    found = [curve_run({1: 1.0, 2: 3.0})]
     svg = information_figure(the_board(found), found)
     assert not drawn(svg, COLORS[0], fill_opacity="0.2")
     assert not drawn(svg, COLORS[0], stroke_width="0.8")
 
 
-def test_a_seed_that_goes_on_is_a_thin_line_from_where_the_other_stopped(run):
-    found = [run({1: 1.0, 2: 2.0, 3: 5.0}, 0), run({1: 1.0, 2: 3.0}, 1)]
+def test_a_seed_that_goes_on_is_a_thin_line_from_where_the_other_stopped(curve_run):
+    found = [curve_run({1: 1.0, 2: 2.0, 3: 5.0}, 0), curve_run({1: 1.0, 2: 3.0}, 1)]
     tail = only(drawn(information_figure(the_board(found), found), COLORS[0], stroke_width="0.8"))
     assert [nats for _, nats in tail] == pytest.approx([2.0, 5.0], abs=1e-4)
 
 
-def test_the_legend_names_rows_the_seeds_they_lack_and_the_ceiling(results):
-    board = the_board(results)
-    written = texts(information_figure(board, results))
+def test_the_legend_names_rows_the_seeds_they_lack_and_the_ceiling(curve_results):
+    board = the_board(curve_results)
+    written = texts(information_figure(board, curve_results))
     names = ["VAE", "neural λ=20 (1 of 3 seeds)", "self λ=20 (1 of 3 seeds)"]
     assert written[-4:] == [*names, "ceiling: log 1024 = 6.93 nats"]
     assert {"toy-mlp", "epoch", "MI batch, validation rows (nats)"} <= set(written)
     assert ceiling(board) == pytest.approx(10 * math.log(2))
 
 
-def test_fifteen_rows_have_fifteen_different_looks(run):
-    found = [run({1: i / 4, 2: i / 3}, critic=f"critic{i:02}", lambda_=1.0) for i in range(15)]
+def test_fifteen_rows_have_fifteen_different_looks(curve_run):
+    found = [
+        curve_run({1: i / 4, 2: i / 3}, critic=f"critic{i:02}", lambda_=1.0) for i in range(15)
+    ]
     svg = information_figure(the_board(found), found)
     paths = {path.get("id"): path.get("d") for path in ET.fromstring(svg).iter(f"{SVG}path")}
     looks = set()
@@ -144,15 +110,15 @@ def test_fifteen_rows_have_fifteen_different_looks(run):
     assert len({shape for _, shape in looks}) == 7
 
 
-def test_a_long_line_has_a_marker_on_few_of_its_points(run):
-    found = [run({epoch: math.sin(epoch) for epoch in range(1, 31)})]
+def test_a_long_line_has_a_marker_on_few_of_its_points(curve_run):
+    found = [curve_run({epoch: math.sin(epoch) for epoch in range(1, 31)})]
     svg = information_figure(the_board(found), found)
     marks = [style for style, _ in shapes(svg) if style.get("stroke") == COLORS[0].lower()]
     assert len([style for style in marks if "fill" in style and "fill-opacity" not in style]) < 20
 
 
-def test_names_are_written_as_they_are_and_the_figure_is_still_xml(run):
-    found = [run({1: 1.0}, critic=HOSTILE, track={"name": "a&<b"})]
+def test_names_are_written_as_they_are_and_the_figure_is_still_xml(curve_run):
+    found = [curve_run({1: 1.0}, critic=HOSTILE, track={"name": "a&<b"})]
     svg = information_figure(the_board(found), found)
     # a comment cannot hold two hyphens
     assert "$x_1$ \\$ <b>&amp; [31m - -> ]]> 中 λ=0" in texts(svg)
@@ -161,8 +127,10 @@ def test_names_are_written_as_they_are_and_the_figure_is_still_xml(run):
 
 
 @pytest.mark.parametrize(("length", "columns"), [(20, 2), (50, 1)])
-def test_the_legend_is_below_the_axes_on_the_page_in_as_many_columns_as_fit(run, length, columns):
-    found = [run({1: i / 4}, critic=f"{i}" + "w" * length) for i in range(9)]
+def test_the_legend_is_below_the_axes_on_the_page_in_as_many_columns_as_fit(
+    curve_run, length, columns
+):
+    found = [curve_run({1: i / 4}, critic=f"{i}" + "w" * length) for i in range(9)]
     svg = information_figure(the_board(found), found)
     places = {
         part: [
@@ -179,8 +147,8 @@ def test_the_legend_is_below_the_axes_on_the_page_in_as_many_columns_as_fit(run,
 
 
 @pytest.mark.parametrize("name", ["_hidden", "_nolegend_", "$\\bad{$", "%s {x}", "x" * 300])
-def test_a_name_that_means_something_to_the_drawing_library_is_a_name(run, name):
-    found = [run({1: 1.0}, critic=name, lambda_=2.5)]
+def test_a_name_that_means_something_to_the_drawing_library_is_a_name(curve_run, name):
+    found = [curve_run({1: 1.0}, critic=name, lambda_=2.5)]
     written = texts(information_figure(the_board(found), found))
     shown = f"{name} λ=2.5"
     if len(name) == 300:
@@ -211,25 +179,25 @@ def in_a_new_process(*arguments, **environment):
     )
 
 
-def test_another_process_draws_the_same_bytes_without_pyplot(results, tmp_path):
+def test_another_process_draws_the_same_bytes_without_pyplot(curve_results, tmp_path):
     path = tmp_path / "results"
-    path.write_bytes(pickle.dumps(results))
+    path.write_bytes(pickle.dumps(curve_results))
     done = in_a_new_process(DRAW, path, PYTHONHASHSEED="7", SOURCE_DATE_EPOCH="9", LC_ALL="C")
-    assert done.stdout.decode() == information_figure(the_board(results), results)
+    assert done.stdout.decode() == information_figure(the_board(curve_results), curve_results)
     assert done.stderr.decode().strip() == "[]"
 
 
-def test_the_users_settings_of_matplotlib_neither_show_nor_change(results):
-    board = the_board(results)
-    plain = information_figure(board, results)
+def test_the_users_settings_of_matplotlib_neither_show_nor_change(curve_results):
+    board = the_board(curve_results)
+    plain = information_figure(board, curve_results)
     own = {"lines.linewidth": 9.0, "svg.fonttype": "none", "savefig.bbox": "tight"}
     with mpl.rc_context(own):
         before = dict(mpl.rcParams)
-        assert information_figure(board, results[::-1]) == plain
+        assert information_figure(board, curve_results[::-1]) == plain
         assert dict(mpl.rcParams) == before
 
 
-def test_a_figure_holds_no_date(results):
-    svg = information_figure(the_board(results), results)
+def test_a_figure_holds_no_date(curve_results):
+    svg = information_figure(the_board(curve_results), curve_results)
     assert "dc:date" not in svg
     assert not re.search(r"20\d\d-\d\d-\d\d", svg)

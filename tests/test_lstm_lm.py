@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from resuming import trained_and_resumed
 
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.lstm_lm import LSTMLM
@@ -16,9 +17,8 @@ from fmnbench.metrics import Evaluation
 from fmnbench.plan import Task, resolve
 from fmnbench.registry import critics, metrics
 from fmnbench.rng import isolated, stream
-from fmnbench.run import Clock, build, evaluate
+from fmnbench.run import Clock, evaluate
 from fmnbench.spec import Track
-from fmnbench.train import train
 
 END = 1
 SMALL = {"embedding": 3, "hidden": 4, "dropout": 0.0}
@@ -115,10 +115,6 @@ def test_likelihood_metrics_of_a_language_model_are_exact_whatever_the_number_of
             assert metrics.get(name)(of) == 0
 
 
-class Cut(BaseException):
-    """Stands for a kill between two epochs."""
-
-
 TRACK = Track(
     name="tiny",
     dataset="synthetic-text",
@@ -145,23 +141,8 @@ def test_a_run_with_dropout_learns_resumes_to_the_same_bits_and_has_finite_metri
     data = splits()
     run = resolve(Task(track=track, critic=critic, lambda_=1.0 if critic != "none" else 0.0), 0)
 
-    def trained(checkpoint, report):
-        model = build(run, data)
-        return model, train(model, data, run, checkpoint=checkpoint, report=report).curve
-
-    def cut(epoch, entry):
-        if epoch == 2:
-            raise Cut
-
-    whole, curve = trained(None, lambda epoch, entry: None)
+    whole, _, curve = trained_and_resumed(run, data, tmp_path)
     assert curve[-1]["reconstruction"] < 0.9 * curve[0]["reconstruction"]
-    path = tmp_path / "checkpoint.pt"
-    with pytest.raises(Cut):
-        trained(path, cut)
-    resumed, resumed_curve = trained(path, lambda epoch, entry: None)
-    assert resumed_curve == curve
-    for ours, expected in zip(resumed.parameters(), whole.parameters(), strict=True):
-        assert torch.equal(ours, expected)
     values = evaluate(whole.vae, data, run, Clock())
     assert all(math.isfinite(value) for value in values.values())
     assert {"nll", "elbo", "ppl"} <= {*values}

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from resuming import trained_and_resumed
 
 from fmnbench.architectures.pixelcnn import PixelCNN
 from fmnbench.architectures.resnet_pixelcnn import ResNetPixelCNN
@@ -14,9 +15,8 @@ from fmnbench.metrics import Evaluation
 from fmnbench.plan import Task, resolve
 from fmnbench.registry import critics, metrics
 from fmnbench.rng import isolated, stream
-from fmnbench.run import Clock, build, evaluate
+from fmnbench.run import Clock, evaluate
 from fmnbench.spec import Track
-from fmnbench.train import train
 
 SMALL = {"channels": 8, "blocks": 4}
 
@@ -181,10 +181,6 @@ def test_draws_stand_for_the_mean_that_an_autoregressive_decoder_has_not():
         value("z_dependence", of)
 
 
-class Cut(BaseException):
-    """Stands for a kill between two epochs."""
-
-
 TRACK = Track(
     name="tiny",
     dataset="toy",
@@ -212,23 +208,8 @@ def test_a_run_learns_resumes_to_the_same_bits_and_has_all_metrics(
     data = images()
     run = resolve(Task(track=track, critic=critic, lambda_=1.0 if critic != "none" else 0.0), 0)
 
-    def trained(checkpoint, report):
-        model = build(run, data)
-        return model, train(model, data, run, checkpoint=checkpoint, report=report).curve
-
-    def cut(epoch, entry):
-        if epoch == 2:
-            raise Cut
-
-    whole, curve = trained(None, lambda epoch, entry: None)
+    whole, _, curve = trained_and_resumed(run, data, tmp_path)
     assert curve[-1]["reconstruction"] < 0.8 * curve[0]["reconstruction"]
-    path = tmp_path / "checkpoint.pt"
-    with pytest.raises(Cut):
-        trained(path, cut)
-    resumed, resumed_curve = trained(path, lambda epoch, entry: None)
-    assert resumed_curve == curve
-    for ours, expected in zip(resumed.parameters(), whole.parameters(), strict=True):
-        assert torch.equal(ours, expected)
     values = evaluate(whole.vae, data, run, Clock())
     assert all(math.isfinite(value) for value in values.values())
     # perplexity is a metric of texts

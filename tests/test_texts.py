@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from resuming import trained_and_resumed
 
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.lstm_lm import LSTMLM
@@ -56,14 +57,10 @@ def fresh(kind=LSTM, **settings):
         return kind(len(VOCABULARY), **settings)
 
 
-def trained(run, checkpoint=None, report=lambda *_: None):
+def curve(run):
     splits = data()
-    model = build(run, splits)
-    return model, train(model, splits, run, checkpoint=checkpoint, report=report)
-
-
-def weights(model):
-    return torch.cat([weight.flatten() for weight in model.parameters()])
+    progression = train(build(run, splits), splits, run, checkpoint=None, report=lambda *_: None)
+    return progression.curve
 
 
 def test_perplexity_is_per_predicted_word_with_the_end_and_without_the_start():
@@ -122,33 +119,19 @@ def test_texts_are_generated_greedily_one_for_each_test_row():
 
 @pytest.mark.parametrize("critic", ["none", "self", "neural", "hybrid"])
 def test_a_training_with_dropout_that_is_cut_off_resumes_to_the_same_bits(tmp_path, critic):
-    run = spec(critic, by_length=critic == "self")
     state = torch.get_rng_state()
-    whole, expected = trained(run)
+    trained_and_resumed(spec(critic, by_length=critic == "self"), data(), tmp_path)
     assert torch.equal(torch.get_rng_state(), state)
-
-    def cut(epoch, entry):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    path = tmp_path / "checkpoint.pt"
-    with pytest.raises(KeyboardInterrupt):
-        trained(run, path, cut)
-    resumed, progression = trained(run, path)
-    assert torch.equal(weights(whole), weights(resumed))
-    assert progression.curve == expected.curve
 
 
 def test_dropout_draws_anew_in_each_epoch():
     # with a learning rate of 0 in effect and one batch, epochs differ by noise and dropout alone
-    still = {"learning_rate": 1e-30, "batch_size": 60, "epochs": 2}
-    _, dropped = trained(spec(**still, architecture="lstm-lm", architecture_settings={}))
-    losses = [entry["loss"] for entry in dropped.curve]
-    assert abs(losses[0] - losses[1]) > 1e-3
+    still = {"learning_rate": 1e-30, "batch_size": 60, "epochs": 2, "architecture": "lstm-lm"}
+    dropped = [entry["loss"] for entry in curve(spec(**still, architecture_settings={}))]
+    assert abs(dropped[0] - dropped[1]) > 1e-3
     none = {"dropout": 0.0, "embedding": 6, "hidden": 8}
-    _, same = trained(spec(**still, architecture="lstm-lm", architecture_settings=none))
-    losses = [entry["loss"] for entry in same.curve]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    same = [entry["loss"] for entry in curve(spec(**still, architecture_settings=none))]
+    assert same[0] == pytest.approx(same[1], rel=1e-5)
 
 
 def test_metrics_in_bf16_are_those_of_float32_to_its_digits():
