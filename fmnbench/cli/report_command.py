@@ -59,9 +59,9 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool,
         typer.Option(
             "--pictures",
-            help="First draw the information by epoch of each track, and what models of images "
-            "reconstruct and sample, where their weights are kept, into the folder 'figures' "
-            "beside the store; Markdown and HTML show them.",
+            help="First draw the information by epoch of each track and, where weights are kept, "
+            "what models reconstruct and sample (images, or pages of texts), into the folder "
+            "'figures' beside the store; Markdown and HTML show them.",
         ),
     ] = False,
 ) -> int:
