@@ -85,6 +85,7 @@ def test_a_listing_as_json_has_every_name_that_the_listing_has(what, fmnbench):
             objective = "" if row["objective"] == "elbo" else f" {row['objective']}"
             track = row["track"], f"{row['dataset']} + {row['architecture']}"
             methods.setdefault(track, []).append(f"{row['critic']}{weight}{objective}")
+        assert "\N{NO-BREAK SPACE}" not in shown.out
         text = " ".join(shown.out.split())
         for (track, parts), names in methods.items():
             assert f"{track} {parts} {', '.join(names)}" in text

@@ -129,6 +129,7 @@ def test_a_page_shows_test_documents_beside_what_becomes_of_their_posterior_mean
     result, weights = run(name)
     table = tables(written(result, weights))[DOCUMENTS]
     vae, splits = model(result, weights)
+    assert not vae.training  # dropout would have a say
     x = splits.test[:TEXTS]
     assert column(table, 0) == read(splits, x)
     assert column(table, 1) == read(splits, vae.decode(vae.encode(x).mean).greedy())

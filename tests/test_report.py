@@ -282,6 +282,21 @@ def test_the_report_protocol_says_what_its_numbers_are(make_result):
     assert "conventions" not in render(boards(found), "markdown")
 
 
+def test_what_a_recipe_has_beyond_the_plain_one_is_said_among_what_is_held_fixed(make_result):
+    plain, more = (
+        render(boards([make_result(track=track)]), "markdown")
+        for track in ({}, {"by_length": True, "plateau": 2, "plateau_from": 15, "patience": 3})
+    )
+    said = (
+        "batch size 1024, texts of like length together;",
+        "halved after 2 validations without a better ELBO, from epoch 15 on, at most 5 times",
+        "30 epochs, stopped after 3 validations without improvement;",
+    )
+    for words in said:
+        assert words in more
+        assert words not in plain
+
+
 def test_one_seed_is_said_to_show_no_spread(make_result):
     text = render(boards([make_result(metrics={"nll": 3.0})]), "markdown")
     assert "Values of n = 1 seed (0): no spread" in text

@@ -1,5 +1,6 @@
 """Randomness is an argument: streams are independent and leave the global generator alone."""
 
+import pytest
 import torch
 
 from fmnbench.rng import isolated, stream
@@ -18,6 +19,17 @@ def test_streams_of_one_seed_and_of_one_purpose_are_uncorrelated():
     for other in (draws(1, "noise"), draws(0, "order"), draws(0, "nois")):
         correlation = torch.corrcoef(torch.stack([base, other]))[0, 1]
         assert abs(correlation) < 4 / 20_000**0.5  # four standard errors
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_isolated_blocks_restore_an_accelerators_generator_too():
+    before = torch.cuda.get_rng_state()
+    with isolated(0, "dropout", torch.device("cuda")):
+        first = torch.rand(3, device="cuda")
+    with isolated(0, "dropout", torch.device("cuda")):
+        second = torch.rand(3, device="cuda")
+    assert torch.equal(first, second)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
 
 
 def test_isolated_blocks_repeat_and_restore_the_global_generator():

@@ -12,12 +12,13 @@ from fmnbench.architectures.lstm_lm import LSTMLM
 from fmnbench.data.vocabulary import END_ID, START_ID, Vocabulary
 from fmnbench.datasets.base import text_splits
 from fmnbench.errors import Declined
+from fmnbench.lengths import text_lengths
 from fmnbench.metrics import Evaluation
 from fmnbench.metrics.reference import word_frequencies
 from fmnbench.plan import resolve
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated
-from fmnbench.run import build
+from fmnbench.run import Clock, build, evaluate
 from fmnbench.spec import Task, Track
 from fmnbench.train import train
 
@@ -27,8 +28,8 @@ TEST = ["a b", "c", "b b a", "z a"]  # z is unknown
 VOCABULARY = Vocabulary.of(TRAIN)
 
 
-def data():
-    texts = {"train": TRAIN, "validation": TEST, "test": TEST}
+def data(train=TRAIN):
+    texts = {"train": train, "validation": TEST, "test": TEST}
     encoded = {split: VOCABULARY.encode(documents) for split, documents in texts.items()}
     return text_splits(VOCABULARY, encoded)
 
@@ -57,8 +58,7 @@ def fresh(kind=LSTM, **settings):
         return kind(len(VOCABULARY), **settings)
 
 
-def curve(run):
-    splits = data()
+def curve(run, splits):
     progression = train(build(run, splits), splits, run, checkpoint=None, report=lambda *_: None)
     return progression.curve
 
@@ -125,13 +125,41 @@ def test_a_training_with_dropout_that_is_cut_off_resumes_to_the_same_bits(tmp_pa
 
 
 def test_dropout_draws_anew_in_each_epoch():
-    # with a learning rate of 0 in effect and one batch, epochs differ by noise and dropout alone
+    # equal texts in one batch, and in effect no step: epochs can differ by dropout alone
     still = {"learning_rate": 1e-30, "batch_size": 60, "epochs": 2, "architecture": "lstm-lm"}
-    dropped = [entry["loss"] for entry in curve(spec(**still, architecture_settings={}))]
-    assert abs(dropped[0] - dropped[1]) > 1e-3
-    none = {"dropout": 0.0, "embedding": 6, "hidden": 8}
-    same = [entry["loss"] for entry in curve(spec(**still, architecture_settings=none))]
-    assert same[0] == pytest.approx(same[1], rel=1e-5)
+    alike = data(["a b c"] * 60)
+    for dropout in (0.5, 0.0):
+        sizes = {"dropout": dropout, "embedding": 6, "hidden": 8}
+        one, other = (
+            entry["loss"] for entry in curve(spec(**still, architecture_settings=sizes), alike)
+        )
+        assert (abs(one - other) > 1e-3) == bool(dropout)
+
+
+def test_a_track_by_length_trains_on_batches_of_one_length():
+    # 30 texts of one word, 30 of seven: by length, one of the two batches is of ends and starts
+    texts = data(["a"] * 30 + ["a b c a b c a"] * 30)
+    one_step = {"batch_size": 30, "epochs": 1, "optimizer": "sgd", "learning_rate": 1e-30}
+    run = spec(**one_step, by_length=True, architecture_settings={**SIZES, "dropout": 0.0})
+    seen = []
+    model = build(run, texts)
+    model.vae.encoder[0].register_forward_hook(
+        lambda module, given, output: seen.append({*text_lengths(given[0]).tolist()})
+    )
+    train(model, texts, run, checkpoint=None, report=lambda *_: None)
+    assert sorted(map(sorted, seen[:2])) == [[3], [9]]
+
+
+def test_a_run_is_evaluated_in_the_precision_of_its_track():
+    vae, found = fresh(latent=2, embedding=32, hidden=64), set()
+    texts = dataclasses.replace(data(), test=data().train[:12])  # density takes more than 5
+    for precision in ("float32", "bf16"):
+        run = spec(precision=precision, nll_samples=5)
+        values = evaluate(vae, texts, run, Clock())
+        of = Evaluation(vae, texts, seed=0, batch_size=16, nll_samples=5, precision=precision)
+        assert values["reconstruction"] == metrics.get("reconstruction")(of)
+        found.add(values["reconstruction"])
+    assert len(found) == 2
 
 
 def test_metrics_in_bf16_are_those_of_float32_to_its_digits():
