@@ -36,6 +36,14 @@ def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, 
         assert any("has learned nothing" in note for note in notes) == flagged
 
 
+def test_only_the_seeds_that_learned_nothing_are_named(row):
+    board = only(row({0: 45.0, 1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
+    (note,) = marked(board, board.rows[0])
+    assert note.startswith("has learned nothing with seeds 1, 2: its")
+    board = only(row({1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
+    assert marked(board, board.rows[0])[0].startswith("has learned nothing: its")
+
+
 FREE = {"name": "toy-mlp-latent-free", "architecture": "pixelcnn"}
 
 

@@ -40,8 +40,8 @@ paired t test over the seeds does not tell from it (5 %, Holm-corrected). ↓ lo
 | *latent-free reference (n = 4)* | *148.50* |  |  |  |  |  |  |  |  |  |
 
 1. neural λ=20: seed 1 not run; seed 0 diverged: loss is nan in epoch 3
-2. has learned nothing: its importance-weighted NLL does not beat the latent-free reference's \
-148.50 nats
+2. has learned nothing with seed 1: its importance-weighted NLL does not beat the latent-free \
+reference's 148.50 nats
 
 NLL: importance-weighted with K = 500 samples. MI lower and MI upper bracket the information \
 between x and z over the whole test set; MI batch is within minibatches. Time: training seconds \

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from fmnbench.board.columns import CEILINGS
 from fmnbench.spec import Result
-from fmnbench.statistics import mean
 
 IGNORES_Z = 1e-3  # z_dependence: decoder variance over z per variance of the data
 NO_GAIN = 0.1  # nats: z_gain, for decoders without a mean; by chance it is some hundredths
@@ -17,17 +16,24 @@ def row_flags(results: Mapping[int, Result], reference_nll: float | None) -> lis
     `reference_nll` is that of the latent-free reference, in nats, if known.
     """
     flags = []
-    nll = [result.metrics["nll"] for result in results.values() if "nll" in result.metrics]
-    if nll and reference_nll is not None and mean(nll) >= reference_nll:
+    blank = [seed for seed, result in results.items() if _learned_nothing(result, reference_nll)]
+    if blank:
         flags.append(
-            "has learned nothing: its importance-weighted NLL does not beat the latent-free "
-            f"reference's {reference_nll:.2f} nats"
+            f"has learned nothing{_where(blank, results)}: its importance-weighted NLL does not "
+            f"beat the latent-free reference's {reference_nll:.2f} nats"
         )
-    seeds = [seed for seed, result in results.items() if _ignores_z(result)]
-    if seeds:
-        where = "" if len(seeds) == len(results) else f" with {seed_list(seeds)}"
-        flags.append(f"its decoder ignores z{where}: what it draws hardly depends on the latent")
+    unused = [seed for seed, result in results.items() if _ignores_z(result)]
+    if unused:
+        flags.append(
+            f"its decoder ignores z{_where(unused, results)}: what it draws hardly depends on the "
+            "latent"
+        )
     return flags
+
+
+def _learned_nothing(result: Result, reference_nll: float | None) -> bool:
+    nll = result.metrics.get("nll")
+    return nll is not None and reference_nll is not None and nll >= reference_nll
 
 
 def _ignores_z(result: Result) -> bool:
@@ -46,6 +52,11 @@ def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> st
         f"within 5 % of what this estimate can show, {ceilings[name]:.2f} nats: "
         "the information may be larger"
     )
+
+
+def _where(seeds: Sequence[int], results: Mapping[int, Result]) -> str:
+    """Returns which runs of a row a warning is of, "" if it is of all."""
+    return "" if len(seeds) == len(results) else f" with {seed_list(seeds)}"
 
 
 def seed_list(seeds: Sequence[int]) -> str:
