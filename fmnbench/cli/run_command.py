@@ -22,11 +22,12 @@ from fmnbench.cli.options import (
     weight,
 )
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
-from fmnbench.errors import RecordError, UsageError
+from fmnbench.errors import Declined, RecordError, UsageError
 from fmnbench.executors.base import Options
 from fmnbench.spec import Precision, Result, RunSpec, Status
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
+    from fmnbench.costs import Cost, RowKey
     from fmnbench.plan import Plan
     from fmnbench.store import Store
 
@@ -120,6 +121,13 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan with its cost; run nothing.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="With --dry-run: time a few steps of what no record tells the cost of.",
+        ),
+    ] = False,
     plugin: PluginOption = None,
 ) -> int:
     """Run tasks with seeds: all that the store does not have yet.
@@ -149,6 +157,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     if not everything and not any((suite, dataset, architecture, critic, objective)):
         raise UsageError("Say what to run: --suite NAME, --all, --dataset, --critic, ...")
+    if measure and not dry_run:
+        raise UsageError("--measure runs nothing to its end: it goes with --dry-run.")
     numbers = seeds(seed_list)
     require_folder(store, writable=not dry_run)
     options = Options(
@@ -160,10 +170,10 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         retry=cast(list[Status], retry or []),
         plugins=plugins,
     )
-    return _carry_out(plan(tasks(selection), numbers), options, dry_run=dry_run)
+    return _carry_out(plan(tasks(selection), numbers), options, dry_run=dry_run, measure=measure)
 
 
-def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool) -> int:
+def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool) -> int:
     """Does what is left of a plan; returns the exit code."""
     from fmnbench.cli.run_summary import print_outcome, print_plan
     from fmnbench.store import Store
@@ -181,7 +191,8 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool) -> int:
         options = _settled(options)
     wrong = bool(corrupt or chosen.problems)
     if dry_run:
-        print_plan(chosen.specs, left, skipped, store, max(options.jobs, 1))
+        costs = _costs(chosen.specs, left, store, options, measure=measure)
+        print_plan(chosen.specs, left, skipped, costs, max(options.jobs, 1))
         return SOME_FAILED if wrong else 0
     finished = _execute(left, options)
     results = [store.get(spec.track.name, spec.key) for spec in chosen.specs]
@@ -189,6 +200,38 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool) -> int:
     if not finished:
         return INTERRUPTED
     return SOME_FAILED if bad or wrong else 0
+
+
+def _costs(
+    specs: Sequence[RunSpec],
+    left: Sequence[RunSpec],
+    store: "Store",
+    options: Options,
+    *,
+    measure: bool,
+) -> "Mapping[RowKey, Cost]":
+    """Returns what records tell of the cost of rows; with `measure`, also what a trial tells.
+
+    A row that does not fit its data has no cost: its runs will be recorded as skipped.
+    """
+    from fmnbench.costs import recorded_costs, row_key
+
+    costs = dict(recorded_costs(specs, store))
+    unknown = {row: spec for spec in reversed(left) if (row := row_key(spec)) not in costs}
+    if not (measure and unknown):
+        return costs
+    from fmnbench.cli.text import row_name
+    from fmnbench.estimate import estimate
+    from fmnbench.executors.local import threads
+
+    for number, (row, spec) in enumerate(reversed(unknown.items()), 1):
+        name = f"{spec.track.name} {row_name(spec)}"
+        typer.echo(f"timing {number} of {len(unknown)}: {name}", err=True)
+        try:
+            costs[row] = estimate(spec, device=options.device, threads=threads(options.jobs))
+        except Declined as reason:
+            typer.echo(f"{name}: {reason}", err=True)
+    return costs
 
 
 def _stored(

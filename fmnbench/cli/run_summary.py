@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 
 import typer
 
-from fmnbench.cli.text import print_table, row_name
+from fmnbench.cli.text import duration, print_table, row_name
+from fmnbench.costs import Cost, RowKey, row_key
 from fmnbench.spec import Result, RunSpec
 from fmnbench.store import Store
 
@@ -17,23 +18,25 @@ def print_plan(
     specs: Sequence[RunSpec],
     left: Sequence[RunSpec],
     skipped: Mapping[str, str],
-    store: Store,
+    costs: Mapping[RowKey, Cost],
     jobs: int,
 ) -> None:
-    """Prints what would run, row by row, with the cost that records of like runs show.
+    """Prints what would run, row by row, with the cost of each, where known.
 
     `skipped` has the reason of each run whose data are missing, by its key.
     """
-    seconds = _measured_seconds(specs, store)
     todo = {spec.key for spec in left}
     rows: list[dict[str, object]] = []
-    total, unknown = 0.0, 0
+    total, unknown, rough = 0.0, 0, False
     for runs in _by_row(specs):
         here = sum(spec.key in todo for spec in runs)
         without_data = sum(spec.key in skipped for spec in runs)
-        cost = seconds.get(_row_key(runs[0]))
-        total += (cost or 0.0) * here
-        unknown += 0 if cost else here
+        cost = costs.get(row_key(runs[0]))
+        if cost is None:
+            unknown += here
+        else:
+            total += cost.run * here
+            rough |= cost.rough
         rows.append(
             {
                 "track": runs[0].track.name,
@@ -41,7 +44,8 @@ def print_plan(
                 "seeds": _numbers([spec.seed for spec in runs]),
                 "in store": len(runs) - here - without_data,
                 "to run": here,
-                "s per run": f"{cost:.1f}" if cost else "not known yet",
+                "s per run": "not known yet" if cost is None else _seconds(cost.run, cost),
+                "of it NLL": None if cost is None else _seconds(cost.nll, cost),
             }
         )
     print_table(rows)
@@ -50,7 +54,16 @@ def print_plan(
     _print_skipped(skipped)
     if total:
         rest = f", and {unknown} runs of unknown cost" if unknown else ""
-        typer.echo(f"About {total / jobs:.0f} s with --jobs {jobs}{rest}.")
+        typer.echo(f"About {duration(total / jobs)} with --jobs {jobs}{rest}.")
+    if rough:
+        typer.echo("≈ is told from other rows of the track, or from a few steps.")
+    if unknown:
+        typer.echo("Add --measure to time a few steps of what no record tells the cost of.")
+
+
+def _seconds(seconds: float, cost: Cost) -> str:
+    """Returns seconds as a text; rough ones with two digits."""
+    return f"≈ {float(f'{seconds:.2g}'):g}" if cost.rough else f"{seconds:.1f}"
 
 
 def print_outcome(
@@ -111,21 +124,7 @@ def _numbers(seeds: Sequence[int]) -> str:
 
 
 def _by_row(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    rows: dict[tuple[str, str], list[RunSpec]] = {}
+    rows: dict[RowKey, list[RunSpec]] = {}
     for spec in specs:
-        rows.setdefault(_row_key(spec), []).append(spec)
+        rows.setdefault(row_key(spec), []).append(spec)
     return list(rows.values())
-
-
-def _row_key(spec: RunSpec) -> tuple[str, str]:
-    return spec.track.name, spec.task.row
-
-
-def _measured_seconds(specs: Sequence[RunSpec], store: Store) -> dict[tuple[str, str], float]:
-    """Returns the median seconds of a row's finished runs in the store."""
-    results, _ = store.results({spec.track.name for spec in specs})
-    times: dict[tuple[str, str], list[float]] = {}
-    for result in results:
-        if result.status == "done":
-            times.setdefault(_row_key(result.spec), []).append(result.provenance.seconds)
-    return {row: statistics.median(values) for row, values in times.items()}

@@ -8,6 +8,7 @@ import typer
 
 from fmnbench.spec import RunSpec
 
+UNITS = (("days", 86_400), ("h", 3_600), ("min", 60))
 NARROWEST = 20  # characters that a definition gets, however long the names are
 UNBROKEN = "\N{NO-BREAK SPACE}"  # printed as a space at which no line is folded
 
@@ -21,6 +22,14 @@ def method_name(critic: str, objective: str, weight: float) -> str:
     """Returns a short name of a critic, its weight λ and an objective."""
     weighted = critic if critic == "none" else f"{critic} λ={weight:g}"
     return weighted if objective == "elbo" else f"{weighted} {objective}"
+
+
+def duration(seconds: float) -> str:
+    """Returns how long something lasts, in a unit that there are at least two of."""
+    for name, length in UNITS:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.2g} {name}"
+    return f"{seconds:.0f} s"
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -86,9 +86,10 @@ class LocalExecutor:
     def _start(self, spec: RunSpec) -> Running:
         context = _context(_imports(spec))
         ours, theirs = context.Pipe()
-        threads = max(1, cores() // self._options.jobs)
         process = context.Process(
-            target=work, args=(spec, self._options, threads, theirs), daemon=True
+            target=work,
+            args=(spec, self._options, threads(self._options.jobs), theirs),
+            daemon=True,
         )
         process.start()
         theirs.close()
@@ -144,7 +145,7 @@ class LocalExecutor:
         origin = provenance(
             device=options.device,
             device_name=None,
-            threads=max(1, cores() // options.jobs),
+            threads=threads(options.jobs),
             dataset=spec.dataset_fingerprint,
             plugins=options.plugins,
         )
@@ -193,6 +194,11 @@ def cores() -> int:
     return (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
+
+
+def threads(jobs: int) -> int:
+    """Returns a run's share of the cores, so many at a time."""
+    return max(1, cores() // jobs)
 
 
 def _kill(process: BaseProcess) -> None:
