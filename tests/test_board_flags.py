@@ -107,6 +107,15 @@ def test_an_information_within_5_percent_of_its_ceiling_is_marked(row, metric, c
         assert board.ceilings[ceiling] == 8.0
 
 
+def test_an_upper_estimate_beyond_the_ceiling_is_said_to_be_rough(row):
+    board = only(row({0: 55.0}, "mi_upper", metrics={"mi_ceiling": 9.0}))
+    (note,) = marked(board, board.rows[0], "mi_upper")
+    assert note.startswith("near or above 9.00 nats")
+    board = only(row({0: 9.0}, "mi_lower", metrics={"mi_ceiling": 9.0}))
+    (note,) = marked(board, board.rows[0], "mi_lower")
+    assert note.startswith("within 5 % of what this estimate can show, 9.00 nats")
+
+
 def test_references_are_means_over_the_records_that_have_them(make_result):
     metrics = [
         {"reference.nll": 50.0, "reference.density": 1.0},

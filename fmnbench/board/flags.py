@@ -7,6 +7,7 @@ from fmnbench.spec import Result
 
 IGNORES_Z = 1e-3  # z_dependence: decoder variance over z per variance of the data
 NO_GAIN = 0.1  # nats: z_gain, for decoders without a mean; by chance it is some hundredths
+UNBOUNDED = "mi_upper"  # may pass its ceiling, and is a rough number there
 NEAR_CEILING = 0.05  # share of a ceiling: an estimate this close may hide a larger truth
 
 
@@ -48,8 +49,14 @@ def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> st
     name = CEILINGS.get(metric)
     if name is None or name not in ceilings or value < (1 - NEAR_CEILING) * ceilings[name]:
         return None
+    ceiling = ceilings[name]
+    if metric == UNBOUNDED:
+        return (
+            f"near or above {ceiling:.2f} nats, all that so many test rows can tell apart: that "
+            "the information is large is certain, the number is not"
+        )
     return (
-        f"within 5 % of what this estimate can show, {ceilings[name]:.2f} nats: "
+        f"within 5 % of what this estimate can show, {ceiling:.2f} nats: "
         "the information may be larger"
     )
 
