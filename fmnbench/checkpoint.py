@@ -31,7 +31,8 @@ class Stateful(Protocol):
 class Progression:
     """What the training loop carries from epoch to epoch besides weights.
 
-    `stale` counts validations without improvement; `seconds` is training time so far.
+    `stale` counts validations without improvement; `seconds` and `processor_seconds` are training
+    time so far, by the clock and of all cores.
     """
 
     epoch: int = 0
@@ -39,6 +40,7 @@ class Progression:
     best: float = float("inf")
     stale: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     resumed: int = 0
 
 
@@ -66,7 +68,7 @@ class Checkpoint:
     def load(self) -> Progression:
         """Returns where the run stopped and restores its state; a new run starts at epoch 0.
 
-        So does one whose file an fmnbench wrote that kept other parts. Raises FmnbenchError where
+        So does one whose file an fmnbench wrote that kept other things. Raises FmnbenchError where
         the file cannot be read.
         """
         if not self.path.exists():
@@ -78,7 +80,8 @@ class Checkpoint:
             raise FmnbenchError(
                 f"The checkpoint {self.path} cannot be read ({reason}); delete it to start anew."
             ) from error
-        if state["parts"].keys() != self.parts.keys():
+        fields = {field.name for field in dataclasses.fields(Progression)}
+        if (state["parts"].keys(), state["progression"].keys()) != (self.parts.keys(), fields):
             return Progression()
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])

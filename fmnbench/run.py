@@ -24,7 +24,7 @@ from fmnbench.objectives.base import Objective
 from fmnbench.provenance import provenance
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
 from fmnbench.rng import isolated
-from fmnbench.spec import Result, RunSpec, Status
+from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec, Status
 from fmnbench.train import EpochReport, Model, train
 
 WEIGHTS = "weights.safetensors"
@@ -70,7 +70,7 @@ def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport)
     seconds = sum(clock.seconds.values(), 0.0)
     return dataclasses.replace(
         result,
-        timings=clock.seconds,
+        timings={**clock.seconds, **result.timings},
         provenance=dataclasses.replace(result.provenance, seconds=seconds),
     )
 
@@ -100,6 +100,7 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     clock.lap("train")
     write_atomically(work / WEIGHTS, save_weights(_contiguous(model.vae)))
     clock.seconds["train"] = progression.seconds
+    of_processor = {TRAIN_PROCESSOR: progression.processor_seconds} if device.type == "cpu" else {}
     values = evaluate(model.vae, splits, spec, clock)
     origin = dataclasses.replace(
         result.provenance, dataset_sha256=sha256, resumed=progression.resumed
@@ -111,6 +112,7 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
         error=f"after training, {', '.join(bad)}" if bad else None,
         metrics={} if bad else values,
         curve=tuple(progression.curve),
+        timings=of_processor,
         provenance=origin,
     )
 

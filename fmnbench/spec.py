@@ -9,6 +9,7 @@ from typing import Literal
 Setting = bool | int | float | str | None | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 Settings = Mapping[str, Setting]
 Status = Literal["done", "failed", "diverged", "timeout", "out_of_memory", "skipped"]
+TRAIN_PROCESSOR = "train.processor"  # in timings: seconds of all cores, of training on a CPU
 Precision = Literal["float32", "float64", "bf16"]
 
 SCHEMA = 1  # of the record file; raised when a field changes meaning
@@ -172,8 +173,9 @@ class Attempt:
 class Result:
     """What became of a run: one record.
 
-    `metrics` are the values of DESIGN's names (nats unless their unit says otherwise); `curve`
-    has one entry per epoch; `timings` are seconds by phase. `error` is set unless status is done.
+    `metrics` are values by the names of registered metrics; `curve`
+    has one entry per epoch; `timings` are seconds by phase, and TRAIN_PROCESSOR those of all
+    cores in training on a CPU. `error` is set unless status is done.
     """
 
     spec: RunSpec

@@ -108,7 +108,7 @@ def train(
     )
     progression = saved.load() if checkpoint else Progression()
     while progression.epoch < track.epochs and not _is_over(progression, plateau, track):
-        started = time.perf_counter()
+        started, processor_started = time.perf_counter(), time.process_time()
         try:
             with isolated(spec.seed, f"dropout/{progression.epoch}", splits.train.device):
                 entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
@@ -123,6 +123,7 @@ def train(
             raise
         progression.curve.append(entry)
         progression.seconds += time.perf_counter() - started
+        progression.processor_seconds += time.process_time() - processor_started
         if checkpoint:
             saved.save(progression)
         report(progression.epoch, entry)

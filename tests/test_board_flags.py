@@ -153,6 +153,23 @@ def test_time_is_the_mean_ratio_to_the_plain_vae_of_the_same_seed(make_result):
     )
 
 
+def test_time_is_that_of_the_processor_where_all_records_have_it(make_result):
+    plain = make_result(timings={"train": 10.0, "train.processor": 8.0})
+    fields = {"critic": "self", "timings": {"train": 90.0, "train.processor": 12.0}}
+    board = only([plain, make_result(**fields)])
+    cell = rows_of(board)["self λ=0"].cells["time"]
+    assert (cell.mean, cell.notes) == (1.5, ())
+    board = only([plain, *timed(make_result, [90.0], critic="self")])
+    cell = rows_of(board)["self λ=0"].cells["time"]
+    assert cell.mean == 9.0
+    assert "by the clock" in marked(board, rows_of(board)["self λ=0"], "time")[0]
+
+
+def test_the_clock_is_no_flaw_on_an_accelerator(make_result):
+    board = only(timed(make_result, [10.0, 20.0], provenance={"device": "cuda"}))
+    assert (board.rows[0].cells["time"].mean, board.notes) == (1.0, ())
+
+
 def test_a_stale_row_has_no_time(make_result):
     plain = timed(make_result, [10.0])
     old = {"versions": {"training": "0"}, "provenance": {"started": "2025"}}

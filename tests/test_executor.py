@@ -229,7 +229,10 @@ def test_a_record_tells_how_it_was_made(undisturbed):
     assert origin["seconds"] > 0
     assert origin["resumed"] == 0
     assert len(origin["dataset_sha256"]) == 64
-    assert set(undisturbed.timings) > {"data", "train", "metric.nll"}
+    assert set(undisturbed.timings) > {"data", "train", "train.processor", "metric.nll"}
+    assert undisturbed.provenance.seconds == pytest.approx(
+        sum(undisturbed.timings.values()) - undisturbed.timings["train.processor"]
+    )
     assert [entry["epoch"] for entry in undisturbed.curve] == list(range(1, 41))
     host = os.uname().nodename
     assert host not in json.dumps(dataclasses.asdict(undisturbed))

@@ -1,6 +1,7 @@
 """The training loop: it learns, it repeats, it resumes to the same bits, it says when it fails."""
 
 import dataclasses
+import itertools
 import math
 
 import pytest
@@ -189,15 +190,29 @@ def test_a_broken_checkpoint_is_named_in_one_line(tmp_path):
         trained(splits(), spec(), path)
 
 
-def test_a_checkpoint_of_an_fmnbench_that_kept_other_parts_starts_anew(tmp_path):
+@pytest.mark.parametrize("lost", [("parts", "plateau"), ("progression", "processor_seconds")])
+def test_a_checkpoint_of_an_fmnbench_that_kept_other_things_starts_anew(lost, tmp_path):
     path = tmp_path / "checkpoint.pt"
     whole, _ = trained(splits(), spec(), path)
     state = torch.load(path, weights_only=True)
-    del state["parts"]["plateau"]
+    part, name = lost
+    del state[part][name]
     torch.save(state, path)
     again, progression = trained(splits(), spec(), path)
     assert progression.resumed == 0
     assert torch.equal(weights(whole), weights(again))
+
+
+def test_seconds_of_the_processor_are_those_of_all_epochs_also_of_a_resumed_run(
+    tmp_path, monkeypatch
+):
+    ticks = itertools.count()
+    monkeypatch.setattr("fmnbench.train.time.process_time", lambda: 3.0 * next(ticks))
+    path = tmp_path / "checkpoint.pt"
+    _, first = trained(splits(), spec(epochs=2), path)
+    assert first.processor_seconds == 6.0
+    _, resumed = trained(splits(), spec(), path)
+    assert (resumed.epoch, resumed.processor_seconds) == (4, 12.0)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):

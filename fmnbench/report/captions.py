@@ -97,7 +97,9 @@ def definitions(board: Board) -> str:
             f"space; MI is within minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch')}."
         )
     if "time" in shown:
-        parts.append("Time: training seconds per those of the plain VAE.")
+        parts.append(
+            "Time: seconds of training per those of the plain VAE; on a CPU those of its cores."
+        )
     if board.references:
         parts.append(
             "Latent-free: the best prediction without z, which a model must beat to have learned "
