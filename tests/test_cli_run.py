@@ -168,6 +168,9 @@ def test_a_row_that_does_not_fit_its_data_is_named_and_has_no_cost(
     assert done.code == 0
     assert done.err.splitlines()[1] == f"{TRACK} declining λ=1: not for digits"
     assert "not known yet" in done.out
+    assert "Add --measure" not in done.out
+    done = fmnbench(*DIGITS, *new, "--critic", "nan")
+    assert (done.code, "loss is nan in training" in done.err.splitlines()[1]) == (0, True)
 
 
 @pytest.fixture(scope="module")

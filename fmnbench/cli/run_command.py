@@ -22,7 +22,7 @@ from fmnbench.cli.options import (
     weight,
 )
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
-from fmnbench.errors import Declined, RecordError, UsageError
+from fmnbench.errors import Declined, Diverged, RecordError, UsageError
 from fmnbench.executors.base import Options
 from fmnbench.spec import Precision, Result, RunSpec, Status
 
@@ -176,6 +176,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool) -> int:
     """Does what is left of a plan; returns the exit code."""
     from fmnbench.cli.run_summary import print_outcome, print_plan
+    from fmnbench.costs import row_key
     from fmnbench.store import Store
 
     store = Store(options.store)
@@ -193,6 +194,8 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool
     if dry_run:
         costs = _costs(chosen.specs, left, store, options, measure=measure)
         print_plan(chosen.specs, left, skipped, costs, max(options.jobs, 1))
+        if not measure and any(row_key(spec) not in costs for spec in left):
+            typer.echo("Add --measure to time a few steps of what no record tells the cost of.")
         return SOME_FAILED if wrong else 0
     finished = _execute(left, options)
     results = [store.get(spec.track.name, spec.key) for spec in chosen.specs]
@@ -212,7 +215,7 @@ def _costs(
 ) -> "Mapping[RowKey, Cost]":
     """Returns what records tell of the cost of rows; with `measure`, also what a trial tells.
 
-    A row that does not fit its data has no cost: its runs will be recorded as skipped.
+    A row that does not fit its data, or diverges at once, has no cost.
     """
     from fmnbench.costs import recorded_costs, row_key
 
@@ -229,7 +232,7 @@ def _costs(
         typer.echo(f"timing {number} of {len(unknown)}: {name}", err=True)
         try:
             costs[row] = estimate(spec, device=options.device, threads=threads(options.jobs))
-        except Declined as reason:
+        except (Declined, Diverged) as reason:
             typer.echo(f"{name}: {reason}", err=True)
     return costs
 

@@ -57,8 +57,6 @@ def print_plan(
         typer.echo(f"About {duration(total / jobs)} with --jobs {jobs}{rest}.")
     if rough:
         typer.echo("≈ is told from other rows of the track, or from a few steps.")
-    if unknown:
-        typer.echo("Add --measure to time a few steps of what no record tells the cost of.")
 
 
 def _seconds(seconds: float, cost: Cost) -> str:
