@@ -11,11 +11,10 @@ from torch import Tensor
 
 from fmnbench.costs import Cost
 from fmnbench.datasets.base import Splits
-from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.likelihood import ROWS, nll
 from fmnbench.metrics.report_protocol import DRAWS
 from fmnbench.rng import stream
-from fmnbench.run import build, load
+from fmnbench.run import build, evaluation_of, load
 from fmnbench.spec import RunSpec
 from fmnbench.train import Model, train, validate
 
@@ -76,9 +75,11 @@ def _likelihood(spec: RunSpec, model: Model, splits: Splits) -> tuple[float, tup
     test = _some(splits.test, ROWS)
 
     def sample(count: int) -> None:
-        nll(_evaluation(spec, model, dataclasses.replace(splits, test=test), count))
+        track = dataclasses.replace(spec.track, nll_samples=count)
+        few = dataclasses.replace(splits, test=test)
+        nll(evaluation_of(model.vae, few, dataclasses.replace(spec, track=track)))
 
-    wanted = _evaluation(spec, model, splits, 1).samples
+    wanted = evaluation_of(model.vae, splits, spec).samples
     samples = wanted(spec.track.nll_samples), wanted(DRAWS)
     return _seconds(sample, max(samples)) * len(splits.test) / len(test), samples
 
@@ -89,21 +90,10 @@ def _draws(spec: RunSpec, model: Model, splits: Splits) -> float:
 
     def draw(count: int) -> None:
         few = dataclasses.replace(splits, test=splits.test[: count * DRAWN])
-        _evaluation(spec, model, few, 1).generated.sum().item()  # waits for an accelerator
+        # a sum waits for an accelerator
+        evaluation_of(model.vae, few, spec).generated.sum().item()
 
     return _seconds(draw, blocks) * blocks
-
-
-def _evaluation(spec: RunSpec, model: Model, splits: Splits, samples: int) -> Evaluation:
-    track = spec.track
-    return Evaluation(
-        model.vae,
-        splits,
-        seed=spec.seed,
-        batch_size=track.batch_size,
-        nll_samples=samples,
-        precision=track.precision,
-    )
 
 
 def _some(rows: Num[Tensor, "n x"], count: int) -> Num[Tensor, "m x"]:

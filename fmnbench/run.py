@@ -181,9 +181,9 @@ class Maker(Protocol):
         ...
 
 
-def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str, float]:
-    """Returns every registered metric that applies; books the seconds of each."""
-    evaluation = Evaluation(
+def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
+    """Returns the evaluation of a run's VAE on the test rows, as its track says."""
+    return Evaluation(
         vae,
         splits,
         seed=spec.seed,
@@ -191,6 +191,11 @@ def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str,
         nll_samples=spec.track.nll_samples,
         precision=spec.track.precision,
     )
+
+
+def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str, float]:
+    """Returns every registered metric that applies; books the seconds of each."""
+    evaluation = evaluation_of(vae, splits, spec)
     values = {}
     for name in metrics.names():
         metric = cast(Metric, metrics.get(name))

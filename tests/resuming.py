@@ -1,9 +1,13 @@
 """A run trained as a whole, and once more cut off and taken up again: the same bits."""
 
+import math
+
 import pytest
 import torch
 
-from fmnbench.run import build
+from fmnbench.plan import resolve
+from fmnbench.run import Clock, build, evaluate
+from fmnbench.spec import Task
 from fmnbench.train import train
 
 CUT_BEHIND = 2  # epochs
@@ -33,3 +37,16 @@ def trained_and_resumed(run, data, folder):
     for ours, expected in zip(resumed.parameters(), whole.parameters(), strict=True):
         assert torch.equal(ours, expected)
     return whole, resumed, curve
+
+
+def learned_and_evaluated(track, critic, data, folder, *, share):
+    """Returns the metrics and the curve of a run that resumes to the same bits.
+
+    All metrics are finite, and the last reconstruction is below a share of the first.
+    """
+    run = resolve(Task(track=track, critic=critic, lambda_=1.0 if critic != "none" else 0.0), 0)
+    whole, _, curve = trained_and_resumed(run, data, folder)
+    assert curve[-1]["reconstruction"] < share * curve[0]["reconstruction"]
+    values = evaluate(whole.vae, data, run, Clock())
+    assert all(math.isfinite(value) for value in values.values())
+    return values, curve

@@ -68,13 +68,10 @@ class Detached(Critic):
     ("critic", "complaint"),
     [(Half, "at chance"), (Ordered, "order of rows"), (Detached, "no gradient to the encoder")],
 )
-def test_contract_of_critics_tells_what_is_wrong(critic, complaint):
+def test_contract_of_critics_tells_what_is_wrong(critic, complaint, registers):
     critics.register("wrong")(critic)
-    try:
-        with pytest.raises(AssertionError, match=complaint):
-            check_critic("wrong")
-    finally:
-        del critics._entries["wrong"], critics._objects["wrong"]
+    with pytest.raises(AssertionError, match=complaint):
+        check_critic("wrong")
 
 
 class Texts(LSTM):
@@ -142,10 +139,7 @@ class Unseeded(Texts):
         (Unseeded, "draws from the global generator"),
     ],
 )
-def test_contract_of_architectures_tells_what_is_wrong(architecture, complaint):
+def test_contract_of_architectures_tells_what_is_wrong(architecture, complaint, registers):
     architectures.register("wrong")(architecture)
-    try:
-        with pytest.raises(AssertionError, match=complaint):
-            check_architecture("wrong")
-    finally:
-        del architectures._entries["wrong"], architectures._objects["wrong"]
+    with pytest.raises(AssertionError, match=complaint):
+        check_architecture("wrong")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fmnbench import estimate as module
-from fmnbench.cli.text import duration
+from fmnbench.cli.text import lasting
 from fmnbench.costs import Cost, recorded_costs, row_key
 from fmnbench.estimate import estimate
 from fmnbench.plan import Selection, plan, tasks
@@ -116,4 +116,4 @@ def test_an_estimate_leaves_the_global_generator_alone():
     ],
 )
 def test_how_long_something_lasts(seconds, text):
-    assert duration(seconds) == text
+    assert lasting(seconds) == text

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from resuming import trained_and_resumed
+from resuming import learned_and_evaluated
 
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.lstm_lm import LSTMLM
@@ -14,10 +14,8 @@ from fmnbench.data.vocabulary import SPECIALS, Vocabulary
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
 from fmnbench.metrics import Evaluation
-from fmnbench.plan import Task, resolve
 from fmnbench.registry import critics, metrics
 from fmnbench.rng import isolated, stream
-from fmnbench.run import Clock, evaluate
 from fmnbench.spec import Track
 
 END = 1
@@ -138,12 +136,6 @@ ROUGH = dataclasses.replace(TRACK, precision="bf16")
 def test_a_run_with_dropout_learns_resumes_to_the_same_bits_and_has_finite_metrics(
     tmp_path, track, critic
 ):
-    data = splits()
-    run = resolve(Task(track=track, critic=critic, lambda_=1.0 if critic != "none" else 0.0), 0)
-
-    whole, _, curve = trained_and_resumed(run, data, tmp_path)
-    assert curve[-1]["reconstruction"] < 0.9 * curve[0]["reconstruction"]
-    values = evaluate(whole.vae, data, run, Clock())
-    assert all(math.isfinite(value) for value in values.values())
+    values, curve = learned_and_evaluated(track, critic, splits(), tmp_path, share=0.9)
     assert {"nll", "elbo", "ppl"} <= {*values}
     assert values["nll"] < curve[0]["reconstruction"] + curve[0]["kl"]

@@ -176,7 +176,6 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool) -> int:
     """Does what is left of a plan; returns the exit code."""
     from fmnbench.cli.run_summary import print_outcome, print_plan
-    from fmnbench.costs import row_key
     from fmnbench.store import Store
 
     store = Store(options.store)
@@ -193,8 +192,8 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool
     wrong = bool(corrupt or chosen.problems)
     if dry_run:
         costs = _costs(chosen.specs, left, store, options, measure=measure)
-        print_plan(chosen.specs, left, skipped, costs, max(options.jobs, 1))
-        if not measure and any(row_key(spec) not in costs for spec in left):
+        unknown = print_plan(chosen.specs, left, skipped, costs, max(options.jobs, 1))
+        if unknown and not measure:
             typer.echo("Add --measure to time a few steps of what no record tells the cost of.")
         return SOME_FAILED if wrong else 0
     finished = _execute(left, options)
@@ -220,14 +219,17 @@ def _costs(
     from fmnbench.costs import recorded_costs, row_key
 
     costs = dict(recorded_costs(specs, store))
-    unknown = {row: spec for spec in reversed(left) if (row := row_key(spec)) not in costs}
+    unknown: dict[RowKey, RunSpec] = {}
+    for spec in left:
+        if (row := row_key(spec)) not in costs:
+            unknown.setdefault(row, spec)
     if not (measure and unknown):
         return costs
     from fmnbench.cli.text import row_name
     from fmnbench.estimate import estimate
     from fmnbench.executors.local import threads
 
-    for number, (row, spec) in enumerate(reversed(unknown.items()), 1):
+    for number, (row, spec) in enumerate(unknown.items(), 1):
         name = f"{spec.track.name} {row_name(spec)}"
         typer.echo(f"timing {number} of {len(unknown)}: {name}", err=True)
         try:

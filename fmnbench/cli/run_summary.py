@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import typer
 
-from fmnbench.cli.text import duration, print_table, row_name
+from fmnbench.cli.text import lasting, print_table, row_name
 from fmnbench.costs import Cost, RowKey, row_key
 from fmnbench.spec import Result, RunSpec
 from fmnbench.store import Store
@@ -20,8 +20,8 @@ def print_plan(
     skipped: Mapping[str, str],
     costs: Mapping[RowKey, Cost],
     jobs: int,
-) -> None:
-    """Prints what would run, row by row, with the cost of each, where known.
+) -> int:
+    """Prints what would run, row by row, with the cost of each; returns how many have none.
 
     `skipped` has the reason of each run whose data are missing, by its key.
     """
@@ -54,9 +54,10 @@ def print_plan(
     _print_skipped(skipped)
     if total:
         rest = f", and {unknown} runs of unknown cost" if unknown else ""
-        typer.echo(f"About {duration(total / jobs)} with --jobs {jobs}{rest}.")
+        typer.echo(f"About {lasting(total / jobs)} with --jobs {jobs}{rest}.")
     if rough:
         typer.echo("≈ is told from other rows of the track, or from a few steps.")
+    return unknown
 
 
 def _seconds(seconds: float, cost: Cost) -> str:

@@ -24,7 +24,7 @@ def method_name(critic: str, objective: str, weight: float) -> str:
     return weighted if objective == "elbo" else f"{weighted} {objective}"
 
 
-def duration(seconds: float) -> str:
+def lasting(seconds: float) -> str:
     """Returns how long something lasts, in a unit that there are at least two of."""
     for name, length in UNITS:
         if seconds >= 2 * length:
