@@ -1,0 +1,41 @@
+"""Text from records is no markup, whatever it holds."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fmnbench.board import boards
+from fmnbench.report import render
+from fmnbench.report.markdown import escape
+
+HOSTILE = "a|b & <i>c</i> `d`\n*e* [f](g) 100% $h_1$ \\ [bold]j[/bold]"
+
+
+def test_text_from_records_has_no_markup_in_markdown(make_result):
+    fields = {"critic": HOSTILE, "status": "failed", "error": HOSTILE, "track": {"name": "a&<b"}}
+    text = render(boards([make_result(**fields)]), "markdown")
+    shown = r"a\|b &amp; &lt;i&gt;c&lt;/i&gt; \`d\` \*e\* \[f\](g) 100% \$h\_1\$ \\ \[bold\]"
+    (line,) = (line for line in text.split("\n") if line.startswith("| a"))
+    assert line.startswith(f"| {shown}")
+    assert re.sub(r"\\\|", "", line).count("|") == len(boards([make_result()])[0].columns) + 3
+    assert f"1. {shown}" in text
+    assert "## a&amp;&lt;b" in text
+    assert "(results/a%26%3Cb/" in text
+
+
+@given(st.text())
+def test_escaped_text_is_one_line_without_tags_or_bare_pipes(text):
+    escaped = escape(text)
+    assert len(escaped.splitlines()) <= 1
+    assert not set("<>") & set(escaped)
+    assert not re.search(r"(?<!\\)(\\\\)*[|`*_\[\]]", escaped)
+
+
+def test_text_from_records_is_shown_as_it_is_on_a_terminal(make_result):
+    fields = {"status": "failed", "error": "[bold]j[/bold] \x1b[31mred :smile:"}
+    text = render(boards([make_result(critic="[red]x[/red]", **fields)]), "rich")
+    assert "[red]x[/red] λ=0" in text
+    assert "[bold]j[/bold]" in text
+    assert ":smile:" in text
+    assert "\x1b" not in text
