@@ -37,8 +37,8 @@ class Track:
     `validate_every` epochs; training stops after `patience` validations without improvement.
     With a `plateau`, so many validations without a better ELBO, from epoch `plateau_from` on,
     halve the learning rate and go back to the best weights; after `halvings` of them training
-    stops, and the best weights are evaluated (He et al. 2019). `by_length` puts texts of like
-    length into a batch.
+    stops, and the best weights are evaluated (He et al. 2019). With a `length_pool` batches are
+    of texts of like length, out of so many random batches at a time.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Track:
     plateau: int | None = None
     plateau_from: int = 0
     halvings: int = 5
-    by_length: bool = False
+    length_pool: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "validate_every", "nll_samples"):
+        for name in POSITIVE:
             value = getattr(self, name)
-            if value <= 0:
+            if value is not None and value <= 0:
                 raise ValueError(f"{name} of track '{self.name}' is {value}; it must be above 0")
 
     @property
@@ -74,8 +74,21 @@ class Track:
         return {name: value for name, value in fields if ADDED.get(name, ...) != value}
 
 
+POSITIVE = (  # fields that are above 0, where they are set
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "gradient_clip",
+    "validate_every",
+    "patience",
+    "nll_samples",
+    "plateau",
+    "halvings",
+    "length_pool",
+)
+
 # fields that Track got after the first records, with their defaults: old keys stay as they are
-ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5, "by_length": False}
+ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5, "length_pool": None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -142,7 +142,7 @@ def _epoch(
     """Takes one pass over the training rows in a new order; returns its mean terms."""
     model.train(True)
     n, device = len(splits.train), splits.train.device
-    batches = shuffled(splits, track.batch_size, streams.order, by_length=track.by_length)
+    batches = shuffled(splits, track.batch_size, streams.order, length_pool=track.length_pool)
     steps = len(batches)
     parameters = model.parameters()
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=device)

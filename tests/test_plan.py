@@ -61,7 +61,7 @@ OTHER_TRACK = {
     "plateau": 2,
     "plateau_from": 3,
     "halvings": 4,
-    "by_length": True,
+    "length_pool": 2,
 }
 
 
@@ -203,6 +203,7 @@ def test_a_method_setting_applies_to_the_rows_that_have_it():
         (["=3"], r"^--set takes key=value, not '=3'\.$"),
         (["epochs=many"], "^epochs is 'many': .* valid integer"),
         (["epochs=0"], "^epochs is '0': .* must be above 0"),
+        (["length_pool=0"], "^length_pool is '0': .* must be above 0"),
         (["learning_rate=nan"], r"^--set learning_rate is 'nan'; it must be finite\.$"),
         (["hidden=[1, inf]"], r"^--set hidden is '\[1, inf\]'; it must be finite\.$"),
         (["precision=int8"], "^precision is 'int8': .* 'float32', 'float64' or 'bf16'"),

@@ -27,6 +27,7 @@ SETTINGS = st.dictionaries(
     | st.lists(TEXT, max_size=3).map(tuple),
     max_size=4,
 )
+POSITIVE = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 TRACK = {
     "name": st.from_regex(r"[a-z_+=,-][a-zA-Z0-9._+=,-]{0,20}", fullmatch=True),
     "dataset": TEXT,
@@ -35,12 +36,12 @@ TRACK = {
     "architecture_settings": SETTINGS,
     "epochs": COUNT,
     "batch_size": COUNT,
-    "learning_rate": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    "learning_rate": POSITIVE,
     "weight_decay": FLOAT,
-    "gradient_clip": st.none() | FLOAT,
+    "gradient_clip": st.none() | POSITIVE,
     "precision": st.sampled_from(["float32", "float64", "bf16"]),
     "validate_every": COUNT,
-    "patience": st.none() | st.integers(),
+    "patience": st.none() | COUNT,
     "nll_samples": COUNT,
 }
 SPEC = {

@@ -255,10 +255,10 @@ def test_the_report_protocol_says_what_its_numbers_are(make_result):
 def test_what_a_recipe_has_beyond_the_plain_one_is_said_among_what_is_held_fixed(make_result):
     plain, more = (
         render(boards([make_result(track=track)]), "markdown")
-        for track in ({}, {"by_length": True, "plateau": 2, "plateau_from": 15, "patience": 3})
+        for track in ({}, {"length_pool": 8, "plateau": 2, "plateau_from": 15, "patience": 3})
     )
     said = (
-        "batch size 1024, texts of like length together;",
+        "batch size 1024, of texts of like length out of 8 batches at a time;",
         "halved after 2 validations without a better ELBO, from epoch 15 on, at most 5 times",
         "30 epochs, stopped after 3 validations without improvement;",
     )

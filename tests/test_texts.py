@@ -120,7 +120,9 @@ def test_texts_are_generated_greedily_one_for_each_test_row():
 @pytest.mark.parametrize("critic", ["none", "self", "neural", "hybrid"])
 def test_a_training_with_dropout_that_is_cut_off_resumes_to_the_same_bits(tmp_path, critic):
     state = torch.get_rng_state()
-    trained_and_resumed(spec(critic, by_length=critic == "self"), data(), tmp_path)
+    trained_and_resumed(
+        spec(critic, length_pool=2 if critic == "self" else None), data(), tmp_path
+    )
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -140,7 +142,7 @@ def test_a_track_by_length_trains_on_batches_of_one_length():
     # 30 texts of one word, 30 of seven: by length, one of the two batches is of ends and starts
     texts = data(["a"] * 30 + ["a b c a b c a"] * 30)
     one_step = {"batch_size": 30, "epochs": 1, "optimizer": "sgd", "learning_rate": 1e-30}
-    run = spec(**one_step, by_length=True, architecture_settings={**SIZES, "dropout": 0.0})
+    run = spec(**one_step, length_pool=2, architecture_settings={**SIZES, "dropout": 0.0})
     seen = []
     model = build(run, texts)
     model.vae.encoder[0].register_forward_hook(

@@ -8,6 +8,7 @@ position, float32. The ideas are added one by one.
 
 import argparse
 import dataclasses
+import functools
 import resource
 import statistics
 import subprocess
@@ -36,6 +37,7 @@ from fmnbench.spec import Precision
 BATCH, LATENT, DROPOUT = 64, 32, 0.5
 EMBEDDINGS = {1024: 256, 256: 128}  # by hidden units
 STEPS = 2  # of training per round
+POOL = 4  # random batches that texts of like length are put together out of
 GOAL = 3.0  # times as many tokens a second as the plain way
 WORDS, LONGEST = 20_000, 200  # of the batch that memory is measured with
 MOST_MEMORY = 3.0  # GiB
@@ -94,7 +96,7 @@ class Way:
     title: str
     model: nn.Module
     loss: Loss
-    by_length: bool = False
+    length_pool: int | None = None
     precision: Precision = "float32"
 
 
@@ -117,22 +119,13 @@ def ways(words: int, hidden: int) -> list[Way]:
     embedding = EMBEDDINGS[hidden]
     plain, packed = (PlainLSTM(words, embedding, hidden, packed=on) for on in (False, True))
     ours = LSTM(words, embedding=embedding, hidden=hidden)
+    pooled = functools.partial(Way, length_pool=POOL)
     return [
         Way(title="plain", model=plain, loss=plain_loss),
-        Way(title="+ batches by length", model=plain, loss=plain_loss, by_length=True),
-        Way(
-            title="+ words at real positions alone", model=packed, loss=plain_loss, by_length=True
-        ),
-        Way(
-            title="+ blocked cross entropy, packed LSTM", model=ours, loss=our_loss, by_length=True
-        ),
-        Way(
-            title="+ bf16: lstm of fmnbench",
-            model=ours,
-            loss=our_loss,
-            by_length=True,
-            precision="bf16",
-        ),
+        pooled(title="+ batches by length", model=plain, loss=plain_loss),
+        pooled(title="+ words at real positions alone", model=packed, loss=plain_loss),
+        pooled(title="+ blocked cross entropy, packed LSTM", model=ours, loss=our_loss),
+        pooled(title="+ bf16: lstm of fmnbench", model=ours, loss=our_loss, precision="bf16"),
         Way(title="lstm, float32, random order", model=ours, loss=our_loss),
         Way(title="lstm, bf16, random order", model=ours, loss=our_loss, precision="bf16"),
     ]
@@ -159,7 +152,7 @@ def train_table(splits: Splits, hidden: int, rounds: int) -> None:
     for number in range(rounds):
         for way, found in zip(compared, rates, strict=True):
             order = stream(number, "benchmark/order")
-            batches = shuffled(splits, BATCH, order, by_length=way.by_length)[:STEPS]
+            batches = shuffled(splits, BATCH, order, length_pool=way.length_pool)[:STEPS]
             found.append(tokens_per_second(way, [splits.train[rows] for rows in batches]))
     print(f"hidden {hidden}: tokens a second in training, median of {rounds}")
     for way, found in zip(compared, rates, strict=True):

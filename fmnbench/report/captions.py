@@ -32,11 +32,12 @@ def held_fixed(board: Board) -> str:
         f" halved after {track.plateau} validations without a better ELBO, from epoch "
         f"{track.plateau_from} on, at most {track.halvings} times, going back to the best weights"
     )
+    pool = f", of texts of like length out of {track.length_pool} batches at a time"
     parts = [
         f"dataset {_component(track.dataset, track.dataset_settings)}",
         f"architecture {_component(track.architecture, track.architecture_settings)}",
         f"{track.epochs} epoch{'s' * (track.epochs > 1)}" + (pause if track.patience else ""),
-        f"batch size {track.batch_size}" + (", texts of like length together" * track.by_length),
+        f"batch size {track.batch_size}" + (pool if track.length_pool else ""),
         f"{track.optimizer} with learning rate {track.learning_rate:g}"
         + (halved if track.plateau else "")
         + (f" and weight decay {track.weight_decay:g}" if track.weight_decay else ""),
