@@ -1,4 +1,4 @@
-"""What `fmnbench run` shows while it runs: progress on a terminal."""
+"""What `fmnbench run` shows while it runs: bars on a terminal, else a line now and then."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,13 +14,14 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from fmnbench.cli.run_log import RunLog
 from fmnbench.cli.text import row_name
 from fmnbench.executors.base import Event
 from fmnbench.spec import RunSpec
 
 
 class Display:
-    """Progress of runs and epochs on a terminal; silent where output is piped."""
+    """Progress of runs and epochs: bars on a terminal, lines in a file or pipe."""
 
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         console = Console(stderr=True)
@@ -38,6 +39,7 @@ class Display:
             transient=True,
         )
         self._total = self._progress.add_task("all runs", total=len(specs), note="")
+        self._log = None if console.is_terminal else RunLog(console)
         self._left = len(specs)
         self._bars: dict[str, TaskID] = {}
 
@@ -57,19 +59,23 @@ class Display:
         """Takes up one event."""
         spec = event.spec
         key = spec.key
+        name = f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
         if event.kind == "started":
-            name = f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
             self._bars[key] = self._progress.add_task(name, total=spec.track.epochs, note="")
         elif event.kind == "epoch":
             note = f"loss {event.loss:.4g}"
             if event.epoch == spec.track.epochs:
                 note += ", evaluating"
             self._progress.update(self._bars[key], completed=event.epoch, note=note)
+            if self._log:
+                self._log.say(f"{name}: epoch {event.epoch} of {spec.track.epochs}, {note}")
         else:
             if key in self._bars:
                 self._progress.remove_task(self._bars.pop(key))
             self._left -= 1
             self._progress.advance(self._total)
+            if self._log:
+                self._log.say(f"{name}: {event.status}; {self._left} to go", due=True)
 
     def interrupted(self) -> None:
         """Says what is left after the user stopped."""

@@ -1,0 +1,27 @@
+"""What `fmnbench run` writes where its errors go to no terminal: a line now and then."""
+
+import time
+
+from rich.console import Console
+
+EVERY = 60.0  # seconds between lines of epochs; a shorter `run` writes none
+
+
+class RunLog:
+    """Dated lines of how far runs are; the first minute has none, then each minute at most one.
+
+    What is `due` anyway, the end of a run, is said after that first minute too.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = self._last = time.monotonic()
+
+    def say(self, text: str, *, due: bool = False) -> None:
+        """Writes a line, if it is time for one."""
+        now = time.monotonic()
+        if now - (self._started if due else self._last) < EVERY:
+            return
+        self._last = now
+        clock = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._console.print(f"{clock} {text}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,42 @@
+import io
+import re
+import time
+
+from digits_runs import DIGITS, TRACK
+from rich.console import Console
+
+from fmnbench.cli.run_log import RunLog
+
+CLOCK = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
+def test_a_log_tells_of_epochs_and_ends(tmp_path, fmnbench, monkeypatch):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setattr("fmnbench.cli.run_log.EVERY", 0.0)
+    done = fmnbench(
+        *DIGITS, "--critic", "none", "--seeds", "2", "--jobs", "1", "--store", tmp_path
+    )
+    assert done.code == 0
+    lines = [
+        f"{CLOCK} {re.escape(TRACK)} none seed {seed}: {news}"
+        for seed in (0, 1)
+        for news in (r"epoch 1 of 1, loss [\d.]+, evaluating", f"done; {1 - seed} to go")
+    ]
+    assert re.fullmatch("\n".join(lines) + "\n", done.err)
+
+
+def test_a_log_has_a_line_of_epochs_each_while_and_none_of_the_first(monkeypatch):
+    monkeypatch.setattr("fmnbench.cli.run_log.EVERY", 0.3)
+    written = io.StringIO()
+    log = RunLog(Console(file=written, width=20))
+    log.say("too early")
+    log.say("an end, too early", due=True)
+    time.sleep(0.35)
+    log.say("an epoch of [bold]a run[/bold] with a long name")
+    log.say("too soon")
+    log.say("an end", due=True)
+    lines = written.getvalue().splitlines()
+    assert [re.sub(f"^{CLOCK} ", "", line) for line in lines] == [
+        "an epoch of [bold]a run[/bold] with a long name",
+        "an end",
+    ]
