@@ -23,11 +23,12 @@ TRAINING_VERSION = "1"  # the same for the training loop
 class Selection:
     """What a user asked for; empty means no restriction.
 
-    Datasets and architectures filter the tracks of the suites; critics, objectives and λ take the
-    place of a suite's own. `settings` are "key=value" texts.
+    Names of tracks, datasets and architectures filter the tracks of the suites; critics,
+    objectives and λ take the place of a suite's own. `settings` are "key=value" texts.
     """
 
     suites: Sequence[str] = ()
+    tracks: Sequence[str] = ()
     datasets: Sequence[str] = ()
     architectures: Sequence[str] = ()
     critics: Sequence[str] = ()
@@ -57,13 +58,17 @@ def tasks(selection: Selection) -> list[Task]:
     """
     _require_known(selection)
     suites = [load_suite(name) for name in selection.suites] or all_suites()
-    comparisons = [c for suite in suites for c in suite.comparisons if _fits(c, selection)]
+    everything = [comparison for suite in suites for comparison in suite.comparisons]
+    tracks = [comparison.track for comparison in everything]
+    for name in selection.tracks:
+        if name not in (names := {track.name for track in tracks}):
+            raise unknown("track", name, names)
+    comparisons = [comparison for comparison in everything if _fits(comparison, selection)]
     if not comparisons:
-        tracks = [comparison.track for suite in suites for comparison in suite.comparisons]
         known = {f"{track.dataset} + {track.architecture}" for track in tracks}
         raise UsageError(
             f"No track of {', '.join(suite.name for suite in suites)} has "
-            f"{', '.join([*selection.datasets, *selection.architectures])}. "
+            f"{', '.join([*selection.tracks, *selection.datasets, *selection.architectures])}. "
             f"There are: {', '.join(sorted(known))}."
         )
     rows = [
@@ -134,9 +139,12 @@ def resolve(task: Task, seed: int) -> RunSpec:
 
 def _fits(comparison: Comparison, selection: Selection) -> bool:
     track = comparison.track
-    return (not selection.datasets or track.dataset in selection.datasets) and (
-        not selection.architectures or track.architecture in selection.architectures
+    chosen = (
+        (track.name, selection.tracks),
+        (track.dataset, selection.datasets),
+        (track.architecture, selection.architectures),
     )
+    return all(not wanted or has in wanted for has, wanted in chosen)
 
 
 def _require_known(selection: Selection) -> None:

@@ -54,7 +54,7 @@ VALUES = {
 COMMANDS = {
     "rnu": "Unknown verb 'rnu'. Did you mean 'run'?",
     "--verson": "Unknown option '--verson'. Did you mean '--version'?",
-    "run": "Say what to run: --suite NAME, --all, --dataset, --critic, ...",
+    "run": "Say what to run: --suite NAME, --all, --track, --dataset, --critic, ...",
     "run --seeds": "Option '--seeds' requires an argument.",
     "run --all=3": "Option '--all' does not take a value.",
     "list critcs": "Unknown kind to list 'critcs'. Did you mean 'critics'? Known: architectures, ",

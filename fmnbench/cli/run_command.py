@@ -22,12 +22,11 @@ from fmnbench.cli.options import (
     weight,
 )
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
-from fmnbench.errors import Declined, Diverged, RecordError, UsageError
+from fmnbench.errors import RecordError, UsageError
 from fmnbench.executors.base import Options
 from fmnbench.spec import Precision, Result, RunSpec, Status
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.costs import Cost, RowKey
     from fmnbench.plan import Plan
     from fmnbench.store import Store
 
@@ -35,6 +34,9 @@ if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
 def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     suite: SuiteOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All tasks of all suites.")] = False,
+    track: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this track. Repeatable.")
+    ] = None,
     dataset: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only tracks with this dataset. Repeatable."),
@@ -137,6 +139,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     \b
     Examples:
       fmnbench run --suite quick --seeds 3
+      fmnbench run --track omniglot-cnn --seeds 3 --jobs 2
       fmnbench run --suite report --critic self --lambda 5 --lambda 20
       fmnbench run --suite quick --plugin my_critic.py --critic mine
       fmnbench run --suite my_suite.toml --retry failed --dry-run
@@ -146,6 +149,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     plugins = load_plugins(plugin)
     selection = Selection(
         suites=suite or (),
+        tracks=track or (),
         datasets=dataset or (),
         architectures=architecture or (),
         critics=critic or (),
@@ -155,8 +159,8 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         epochs=epochs,
         precision=precision,
     )
-    if not everything and not any((suite, dataset, architecture, critic, objective)):
-        raise UsageError("Say what to run: --suite NAME, --all, --dataset, --critic, ...")
+    if not everything and not any((suite, track, dataset, architecture, critic, objective)):
+        raise UsageError("Say what to run: --suite NAME, --all, --track, --dataset, --critic, ...")
     if measure and not dry_run:
         raise UsageError("--measure runs nothing to its end: it goes with --dry-run.")
     numbers = seeds(seed_list)
@@ -175,6 +179,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool) -> int:
     """Does what is left of a plan; returns the exit code."""
+    from fmnbench.cli.run_costs import costs_of
     from fmnbench.cli.run_summary import print_outcome, print_plan
     from fmnbench.store import Store
 
@@ -191,7 +196,7 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool
         options = _settled(options)
     wrong = bool(corrupt or chosen.problems)
     if dry_run:
-        costs = _costs(chosen.specs, left, store, options, measure=measure)
+        costs = costs_of(chosen.specs, left, store, options, measure=measure)
         unknown = print_plan(chosen.specs, left, skipped, costs, max(options.jobs, 1))
         if unknown and not measure:
             typer.echo("Add --measure to time a few steps of what no record tells the cost of.")
@@ -202,41 +207,6 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool
     if not finished:
         return INTERRUPTED
     return SOME_FAILED if bad or wrong else 0
-
-
-def _costs(
-    specs: Sequence[RunSpec],
-    left: Sequence[RunSpec],
-    store: "Store",
-    options: Options,
-    *,
-    measure: bool,
-) -> "Mapping[RowKey, Cost]":
-    """Returns what records tell of the cost of rows; with `measure`, also what a trial tells.
-
-    A row that does not fit its data, or diverges at once, has no cost.
-    """
-    from fmnbench.costs import recorded_costs, row_key
-
-    costs = dict(recorded_costs(specs, store))
-    unknown: dict[RowKey, RunSpec] = {}
-    for spec in left:
-        if (row := row_key(spec)) not in costs:
-            unknown.setdefault(row, spec)
-    if not (measure and unknown):
-        return costs
-    from fmnbench.cli.text import row_name
-    from fmnbench.estimate import estimate
-    from fmnbench.executors.local import threads
-
-    for number, (row, spec) in enumerate(unknown.items(), 1):
-        name = f"{spec.track.name} {row_name(spec)}"
-        typer.echo(f"timing {number} of {len(unknown)}: {name}", err=True)
-        try:
-            costs[row] = estimate(spec, device=options.device, threads=threads(options.jobs))
-        except (Declined, Diverged) as reason:
-            typer.echo(f"{name}: {reason}", err=True)
-    return costs
 
 
 def _stored(
