@@ -21,15 +21,17 @@ class _Tiling:
     """How many rows and words a step takes at once; the fastest on one core of a Zen 4."""
 
     rows: int  # of a block, which is worked through before the next
+    bytes: int  # of a block
     words: int  # of a product: float32 takes a third longer where a tile is far from square
     stripe: int  # rows of a block that stay in the cache from one pass of softmax to the next
 
 
-EVERY = 2**62  # more than there are words or rows
-CPU = _Tiling(rows=512, words=256, stripe=32)
+EVERY = 2**62  # more than there are words, rows or bytes
+FRESH = 32 * 2**20 - 2**12  # bytes: what is larger glibc takes anew each time, a tenth of a step
+CPU = _Tiling(rows=512, bytes=FRESH, words=256, stripe=32)
 # bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
-CPU_BFLOAT16 = _Tiling(rows=1024, words=EVERY, stripe=32)
-GPU = _Tiling(rows=4096, words=EVERY, stripe=EVERY)
+CPU_BFLOAT16 = _Tiling(rows=1024, bytes=FRESH, words=EVERY, stripe=32)
+GPU = _Tiling(rows=4096, bytes=EVERY, words=EVERY, stripe=EVERY)
 
 
 def word_log_probs(
@@ -109,8 +111,8 @@ class _Layer:
 
     def blocks(self) -> Iterator[slice]:
         """Yields the rows of each block; blocks are as equal as can be."""
-        m = len(self._hidden)
-        count = -(-m // self._tiling.rows)
+        m, tiling = len(self._hidden), self._tiling
+        count = -(-m // max(1, min(tiling.rows, tiling.bytes // self.row_bytes)))
         for i in range(count):
             yield slice(m * i // count, m * (i + 1) // count)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import weakref
 
@@ -55,6 +56,17 @@ def test_blocks_that_are_not_kept_give_the_same_gradients(monkeypatch):
         gradients.append([leaf.grad for leaf in leaves])
     for first, second in zip(*gradients, strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("largest", "rows"), [(10 * 50 * 8, 10), (1, 1), (2**30, 512)])
+def test_no_block_is_larger_than_memory_that_is_used_again(largest, rows, monkeypatch):
+    hidden, weight, targets, _ = layer(1024, 3, 50)
+    whole = word_log_probs(hidden, weight, targets)
+    tiling = dataclasses.replace(cross_entropy.CPU, bytes=largest)
+    monkeypatch.setattr(cross_entropy, "CPU", tiling)
+    blocks = cross_entropy._Layer(hidden, weight, None, targets, torch.float64).blocks()
+    assert max(block.stop - block.start for block in blocks) == rows
+    torch.testing.assert_close(word_log_probs(hidden, weight, targets), whole, rtol=1e-12, atol=0)
 
 
 def test_large_logits_neither_overflow_nor_lose_the_answer():

@@ -22,7 +22,7 @@ from fmnbench.store import Store
 
 POLL = 0.5  # seconds between looks at timeouts and at locks of other processes
 ALLOCATOR = {  # glibc keeps freed arrays for the next step: returning them doubles its time
-    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # bytes; larger arrays go back at once
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # bytes, glibc's limit; larger arrays go back at once
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
 GRACE = 5.0  # seconds that a killed process may take to go
