@@ -27,10 +27,10 @@ class _Tiling:
 
 
 EVERY = 2**62  # more than there are words, rows or bytes
-FRESH = 32 * 2**20 - 2**12  # bytes: what is larger glibc takes anew each time, a tenth of a step
-CPU = _Tiling(rows=512, bytes=FRESH, words=256, stripe=32)
+REUSED = 32 * 2**20 - 2**12  # bytes; glibc takes what is larger anew each time, a tenth of a step
+CPU = _Tiling(rows=512, bytes=REUSED, words=256, stripe=32)
 # bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
-CPU_BFLOAT16 = _Tiling(rows=1024, bytes=FRESH, words=EVERY, stripe=32)
+CPU_BFLOAT16 = _Tiling(rows=1024, bytes=REUSED, words=EVERY, stripe=32)
 GPU = _Tiling(rows=4096, bytes=EVERY, words=EVERY, stripe=EVERY)
 
 
