@@ -1,6 +1,5 @@
 import io
 import re
-import time
 
 from digits_runs import DIGITS, TRACK
 from rich.console import Console
@@ -25,18 +24,23 @@ def test_a_log_tells_of_epochs_and_ends(tmp_path, fmnbench, monkeypatch):
     assert re.fullmatch("\n".join(lines) + "\n", done.err)
 
 
-def test_a_log_has_a_line_of_epochs_each_while_and_none_of_the_first(monkeypatch):
-    monkeypatch.setattr("fmnbench.cli.run_log.EVERY", 0.3)
-    written = io.StringIO()
-    log = RunLog(Console(file=written, width=20))
-    log.say("too early")
-    log.say("an end, too early", due=True)
-    time.sleep(0.35)
-    log.say("an epoch of [bold]a run[/bold] with a long name")
-    log.say("too soon")
-    log.say("an end", due=True)
+def test_a_log_has_a_line_of_epochs_each_minute_and_none_of_the_first():
+    written, seconds = io.StringIO(), [100]
+    log = RunLog(Console(file=written, width=20), lambda: seconds[-1])
+    for now, text, due in (
+        (159, "an epoch, too early", False),
+        (159, "an end, too early", True),
+        (160, "an epoch of [bold]a run[/bold] with a long name", False),
+        (219, "an epoch, too soon", False),
+        (219, "an end", True),
+        (278, "an epoch, too soon after it", False),
+        (279, "another epoch", False),
+    ):
+        seconds.append(now)
+        log.say(text, due=due)
     lines = written.getvalue().splitlines()
     assert [re.sub(f"^{CLOCK} ", "", line) for line in lines] == [
         "an epoch of [bold]a run[/bold] with a long name",
         "an end",
+        "another epoch",
     ]

@@ -15,7 +15,7 @@ from rich.progress import (
 from rich.table import Column
 
 from fmnbench.cli.run_log import RunLog
-from fmnbench.cli.text import row_name
+from fmnbench.cli.text import run_name
 from fmnbench.executors.base import Event
 from fmnbench.spec import RunSpec
 
@@ -59,7 +59,7 @@ class Display:
         """Takes up one event."""
         spec = event.spec
         key = spec.key
-        name = f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
+        name = run_name(spec)
         if event.kind == "started":
             self._bars[key] = self._progress.add_task(name, total=spec.track.epochs, note="")
         elif event.kind == "epoch":

@@ -1,6 +1,7 @@
 """What `fmnbench run` writes where its errors go to no terminal: a line now and then."""
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 
@@ -13,15 +14,16 @@ class RunLog:
     What is `due` anyway, the end of a run, is said after that first minute too.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._started = self._last = time.monotonic()
+        self._clock = clock
+        self._started = self._last = clock()
 
     def say(self, text: str, *, due: bool = False) -> None:
         """Writes a line, if it is time for one."""
-        now = time.monotonic()
+        now = self._clock()
         if now - (self._started if due else self._last) < EVERY:
             return
         self._last = now
-        clock = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._console.print(f"{clock} {text}", markup=False, highlight=False, soft_wrap=True)
+        date = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._console.print(f"{date} {text}", markup=False, highlight=False, soft_wrap=True)

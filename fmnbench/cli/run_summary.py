@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import typer
 
-from fmnbench.cli.text import lasting, print_table, row_name
+from fmnbench.cli.text import lasting, print_table, row_name, run_name
 from fmnbench.costs import Cost, RowKey, row_key
 from fmnbench.spec import Result, RunSpec
 from fmnbench.store import Store
@@ -109,9 +109,7 @@ def _print_skipped(skipped: Mapping[str, str]) -> None:
 
 
 def _ending(result: Result) -> str:
-    spec = result.spec
-    name = f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
-    return f"{name}: {result.status}: {' '.join((result.error or '').split())}"
+    return f"{run_name(result.spec)}: {result.status}: {' '.join((result.error or '').split())}"
 
 
 def _numbers(seeds: Sequence[int]) -> str:

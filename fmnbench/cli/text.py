@@ -18,6 +18,11 @@ def row_name(spec: RunSpec) -> str:
     return method_name(spec.critic, spec.objective, spec.lambda_)
 
 
+def run_name(spec: RunSpec) -> str:
+    """Returns a run's name for people: its track, row and seed."""
+    return f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
+
+
 def method_name(critic: str, objective: str, weight: float) -> str:
     """Returns a short name of a critic, its weight λ and an objective."""
     weighted = critic if critic == "none" else f"{critic} λ={weight:g}"
