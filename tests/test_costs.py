@@ -109,6 +109,7 @@ def test_an_estimate_leaves_the_global_generator_alone():
         (119.4, "119 s"),
         (120.0, "2 min"),
         (2767.0, "46 min"),
+        (6700.0, "110 min"),
         (7200.0, "2 h"),
         (45_000.0, "12 h"),
         (86_400.0, "24 h"),

@@ -33,7 +33,7 @@ def lasting(seconds: float) -> str:
     """Returns how long something lasts, in a unit that there are at least two of."""
     for name, length in UNITS:
         if seconds >= 2 * length:
-            return f"{seconds / length:.2g} {name}"
+            return f"{float(f'{seconds / length:.2g}'):g} {name}"  # 110, not 1.1e+02
     return f"{seconds:.0f} s"
 
 
