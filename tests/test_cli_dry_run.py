@@ -24,6 +24,15 @@ def test_a_dry_run_shows_the_plan_with_its_cost_and_writes_nothing(done_store, t
     assert not (tmp_path / "new").exists()
 
 
+def test_a_track_can_be_chosen_by_its_name(tmp_path, fmnbench):
+    new = ["run", "--dry-run", "--store", tmp_path / "new"]
+    done = fmnbench(*new, "--track", "toy-linear", "--track", "digits-mlp", "--critic", "none")
+    assert (done.code, done.err) == (0, "")
+    rows = [line.split()[:2] for line in done.out.splitlines()[1:3]]
+    assert rows == [["digits-mlp", "none"], ["toy-linear", "none"]]
+    assert "2 runs to do" in done.out
+
+
 def test_measuring_tells_the_cost_of_rows_that_were_never_run(tmp_path, fmnbench, monkeypatch):
     monkeypatch.setattr("fmnbench.estimate.ENOUGH", 0.01)
     new = [*DIGITS, "--dry-run", "--measure", "--jobs", "1", "--store", tmp_path / "new"]

@@ -1,6 +1,7 @@
 """What `fmnbench run` shows while it runs: bars on a terminal, else a line now and then."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -23,7 +24,9 @@ from fmnbench.spec import RunSpec
 class Display:
     """Progress of runs and epochs: bars on a terminal, lines in a file or pipe."""
 
-    def __init__(self, specs: Sequence[RunSpec]) -> None:
+    def __init__(
+        self, specs: Sequence[RunSpec], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn(
@@ -39,7 +42,7 @@ class Display:
             transient=True,
         )
         self._total = self._progress.add_task("all runs", total=len(specs), note="")
-        self._log = None if console.is_terminal else RunLog(console)
+        self._log = None if console.is_terminal else RunLog(console, clock)
         self._left = len(specs)
         self._bars: dict[str, TaskID] = {}
 

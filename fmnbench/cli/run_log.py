@@ -14,7 +14,7 @@ class RunLog:
     What is `due` anyway, the end of a run, is said after that first minute too.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console
         self._clock = clock
         self._started = self._last = clock()
