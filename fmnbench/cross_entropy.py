@@ -28,7 +28,7 @@ class _Tiling:
 
 EVERY = 2**62  # more than there are words, rows or bytes
 # Bytes of a block, below the threshold of a worker's allocator (executors/local.py): what is
-# larger is new memory each time, a tenth of a step
+# larger is new memory each time, 3 to 10 % of a step
 REUSED = 32 * 2**20 - 2**12
 CPU = _Tiling(rows=512, bytes=REUSED, words=256, stripe=32)
 # bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
