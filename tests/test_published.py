@@ -77,8 +77,10 @@ def test_the_published_values_are_those_of_the_three_tables():
 
 def test_the_papers_values_are_those_of_its_tables():
     rows = {}
+    assert {cell.runs for cell in of("Menon")} == {5}
     for cell in of("Menon"):
-        assert cell.runs == 5
+        if cell.differs:
+            continue
         row = cell.table, cell.track, cell.critic, cell.lambda_
         rows.setdefault(row, {})[cell.metric] = (cell.mean, cell.std)
     expected = {}
@@ -92,19 +94,25 @@ def test_the_papers_values_are_those_of_its_tables():
     assert rows == expected
 
 
-def test_tracks_on_a_tenth_of_yahoo_have_the_values_on_yahoo_and_say_so():
-    def values(track):
+@pytest.mark.parametrize(
+    ("track", "published_for", "reason"),
+    [
+        ("yahoo-10k-lstm", "yahoo-lstm", "100,000 texts, here on 9,000"),
+        ("yahoo-10k-lstm-small", "yahoo-lstm", "100,000 texts, here on 9,000"),
+        ("omniglot-pixelcnn-small", "omniglot-pixelcnn", "on grey drawings; here for 12 epochs"),
+    ],
+)
+def test_smaller_tracks_have_the_values_of_the_whole_ones_and_say_so(track, published_for, reason):
+    def values(name):
         return [
             (cell.critic, cell.lambda_, cell.metric, cell.mean, cell.std)
-            for cell in of("Asokan")
-            if cell.track == track
+            for cell in published()
+            if cell.track == name
         ]
 
-    assert not any(cell.differs for cell in of("Asokan") if cell.track == "yahoo-lstm")
-    for track in ("yahoo-10k-lstm", "yahoo-10k-lstm-small"):
-        assert values(track) == values("yahoo-lstm")
-        reasons = {cell.differs for cell in of("Asokan") if cell.track == track}
-        assert all("100,000 texts, here on 9,000" in reason for reason in reasons)
+    assert values(track) == values(published_for)
+    assert not any(cell.differs for cell in published() if cell.track == published_for)
+    assert all(reason in cell.differs for cell in published() if cell.track == track)
 
 
 def test_an_information_is_published_with_the_ceiling_that_it_cannot_exceed():
