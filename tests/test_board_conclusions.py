@@ -79,6 +79,14 @@ def test_a_published_difference_within_the_two_stds_is_no_conclusion(concluded, 
     assert bool(concluded(published, [-9.0, -10.0, -11.0]).conclusions) is concludes
 
 
+def test_one_seed_cannot_be_tested_and_the_paragraph_says_so(concluded):
+    board = concluded(BETTER, [-9.0], seeds=(0,))
+    (found,) = board.conclusions
+    assert (found.verdict, found.ours) == ("one seed", -9.0)
+    text = render([board], "markdown", Options())
+    assert "self λ=20: NLL lower cannot be tested with one seed (-9)." in text
+
+
 def test_a_row_that_lacks_a_seed_is_not_judged(concluded):
     (found,) = concluded(BETTER, [-9.0, -10.0]).conclusions
     assert (found.verdict, found.ours) == ("not run", None)

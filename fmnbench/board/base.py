@@ -9,7 +9,7 @@ from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "report"]
 Better = Literal["lower", "higher"]
-Verdict = Literal["holds", "opposite", "not seen", "not run"]
+Verdict = Literal["holds", "opposite", "not seen", "one seed", "not run"]
 TIME = "time"  # the one column that is no metric of a record
 
 

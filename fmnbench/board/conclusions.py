@@ -57,7 +57,7 @@ def _judged(claims: Sequence[_Claim]) -> Iterator[Conclusion]:
         ours, published = mean(claim.differences), claim.conclusion.published
         verdict: Verdict = "holds" if ours * published > 0 else "opposite"
         if next(p_values) >= SIGNIFICANCE:
-            verdict = "not seen"
+            verdict = "not seen" if len(claim.differences) > 1 else "one seed"
         yield dataclasses.replace(claim.conclusion, ours=ours, verdict=verdict)
 
 

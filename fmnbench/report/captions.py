@@ -15,6 +15,7 @@ VERDICTS = {
     "holds": "holds",
     "opposite": "does not hold, it is the other way round",
     "not seen": "is not to be seen",
+    "one seed": "cannot be tested with one seed",
 }
 MOST_SEEDS = 10  # that are listed one by one
 
