@@ -11,7 +11,7 @@ from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.fingerprint import fingerprint, missing
 from fmnbench.registry import REGISTRIES, architectures, critics, datasets, objectives
 from fmnbench.spec import RunSpec, Setting, Task, Track
-from fmnbench.suite import TRACK_FIELDS, Comparison, all_suites, load_suite
+from fmnbench.suite import TRACK_FIELDS, all_suites, load_suite
 
 NOT_RECIPE = {"name", "dataset", "dataset_settings", "architecture", "architecture_settings"}
 RECIPE = TRACK_FIELDS - NOT_RECIPE
@@ -59,23 +59,25 @@ def tasks(selection: Selection) -> list[Task]:
     _require_known(selection)
     suites = [load_suite(name) for name in selection.suites] or all_suites()
     everything = [comparison for suite in suites for comparison in suite.comparisons]
-    tracks = [comparison.track for comparison in everything]
+    tracks = [row.track for comparison in everything for row in comparison.tasks()]
     for name in selection.tracks:
         if name not in (names := {track.name for track in tracks}):
             raise unknown("track", name, names)
-    comparisons = [comparison for comparison in everything if _fits(comparison, selection)]
-    if not comparisons:
+    methods = selection.critics, selection.objectives, selection.lambdas
+    rows = [
+        row
+        for comparison in everything
+        for row in comparison.tasks(*methods)
+        if _fits((row.track, comparison.track), selection)
+    ]
+    if not rows:
         known = {f"{track.dataset} + {track.architecture}" for track in tracks}
+        chosen = [*selection.tracks, *selection.datasets, *selection.architectures]
+        chosen += [*selection.critics, *selection.objectives, *map("λ={:g}".format, methods[2])]
         raise UsageError(
-            f"No track of {', '.join(suite.name for suite in suites)} has "
-            f"{', '.join([*selection.tracks, *selection.datasets, *selection.architectures])}. "
+            f"No track of {', '.join(suite.name for suite in suites)} has {', '.join(chosen)}. "
             f"There are: {', '.join(sorted(known))}."
         )
-    rows = [
-        task
-        for comparison in comparisons
-        for task in comparison.tasks(selection.critics, selection.objectives, selection.lambdas)
-    ]
     unique = {(row.track.name, row.row): row for row in _with_overrides(rows, selection)}
     _require_one_meaning(list(unique.values()))
     return list(unique.values())
@@ -137,14 +139,14 @@ def resolve(task: Task, seed: int) -> RunSpec:
     )
 
 
-def _fits(comparison: Comparison, selection: Selection) -> bool:
-    track = comparison.track
+def _fits(tracks: Sequence[Track], selection: Selection) -> bool:
+    """Returns whether what is chosen is a row's own track or the one that it is a reference of."""
     chosen = (
-        (track.name, selection.tracks),
-        (track.dataset, selection.datasets),
-        (track.architecture, selection.architectures),
+        ({track.name for track in tracks}, selection.tracks),
+        ({track.dataset for track in tracks}, selection.datasets),
+        ({track.architecture for track in tracks}, selection.architectures),
     )
-    return all(not wanted or has in wanted for has, wanted in chosen)
+    return all(not wanted or not has.isdisjoint(wanted) for has, wanted in chosen)
 
 
 def _require_known(selection: Selection) -> None:
