@@ -3,13 +3,15 @@
 import csv
 import dataclasses
 import io
+from collections.abc import Callable
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from fmnbench.errors import RecordError
 from fmnbench.shipped import benchmark_files
 
 StdKind = Literal["population", "sample", "unknown"]
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,21 +38,49 @@ class Published:
     differs: str = ""
 
 
-def published(file: Traversable | None = None) -> list[Published]:
+def published(folder: Traversable | None = None) -> list[Published]:
     """Returns the published values, by default those that come with fmnbench, in file order.
 
-    A column that is missing or unknown, or a value that is no number, is a RecordError that names
-    the line.
+    published.csv has them by the track that re-runs their experiment; published_smaller.csv names
+    smaller tracks beside which the same values stand, with what differs there. A column that is
+    missing or unknown, a value that is no number, or a track without values is a RecordError that
+    names the line.
     """
-    file = file if file is not None else benchmark_files() / "published.csv"
-    names = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
+    folder = folder if folder is not None else benchmark_files()
+    own = (field.name.rstrip("_") for field in dataclasses.fields(Published))
+    values = _read(folder / "published.csv", [*own][:-1], _value)
+    tracks = {value.track for value in values}
+
+    def smaller(row: dict[str, str]) -> tuple[str, str, str]:
+        if row["published_for"] not in tracks:
+            raise ValueError(f"nothing is published for '{row['published_for']}'")
+        return row["track"], row["published_for"], row["differs"]
+
+    columns = ["track", "published_for", "differs"]
+    return values + [
+        dataclasses.replace(value, track=track, differs=differs)
+        for track, whole, differs in _read(folder / "published_smaller.csv", columns, smaller)
+        for value in values
+        if value.track == whole
+    ]
+
+
+def _read(file: Traversable, columns: list[str], parse: Callable[[dict[str, str]], T]) -> list[T]:
+    """Returns the parsed lines of a CSV file with exactly these columns."""
     reader = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True)
-    if set(reader.fieldnames or ()) != set(names):
-        raise RecordError(f"{file}: its columns must be {', '.join(names)}.")
+    if set(reader.fieldnames or ()) != set(columns):
+        raise RecordError(f"{file}: its columns must be {', '.join(columns)}.")
     try:
-        return [_value(row) for row in reader]
-    except (ValueError, TypeError, csv.Error) as error:  # no number; a field too few or too many
+        return [parse(_whole(row)) for row in reader]
+    except (ValueError, csv.Error) as error:
         raise RecordError(f"{file}, line {reader.line_num}: {error}.") from None
+
+
+def _whole(row: dict[str, str]) -> dict[str, str]:
+    """Returns a line as csv reads it, unless it has a field too few (None) or too many."""
+    if None in row or None in row.values():
+        raise ValueError("it has a field too few or too many")
+    return row
 
 
 def _value(row: dict[str, str]) -> Published:

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 
@@ -136,21 +135,32 @@ def test_published_tracks_with_a_suite_have_its_recipe():
 
 def test_the_benchmarks_folder_holds_suites_beside_the_published_values():
     names = [file.name for file in benchmark_files().iterdir()]
-    assert {"published.csv", "paper.toml", "quick.toml", "report.toml"} <= set(names)
+    assert {"published.csv", "published_smaller.csv"} <= set(names)
+    assert {"paper.toml", "quick.toml", "report.toml"} <= set(names)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("name", "old", "new", "reason"),
     [
-        ("144.09", "many", "line 2: could not convert string to float: 'many'"),
-        ("population", "other", "line 2: std_kind is 'other', not one of population"),
-        ("track,", "where,", "columns must be track, critic, objective, lambda, metric"),
-        (",3,", ",3.5,", "line 2: invalid literal for int"),
+        ("published", "144.09", "many", "line 2: could not convert string to float: 'many'"),
+        ("published", "population", "other", "line 2: std_kind is 'other', not one of population"),
+        ("published", "track,", "where,", "columns must be track, critic, objective, lambda"),
+        ("published", ",3,", ",3.5,", "line 2: invalid literal for int"),
+        ("published_smaller", "differs", "why", "columns must be track, published_for, differs"),
+        (
+            "published_smaller",
+            ",omniglot-pixelcnn,",
+            ",",
+            "line 2: it has a field too few or too many",
+        ),
+        ("published_smaller", ',"a', ',1,"a', "line 2: it has a field too few or too many"),
+        ("published_smaller", ",omni", ",oni", "line 2: nothing is published for 'oniglot-pixel"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, old, new, reason):
-    text = (benchmark_files() / "published.csv").read_text(encoding="utf-8")
-    file = Path(tmp_path / "published.csv")
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(RecordError, match=reason):
-        published(file)
+def test_a_bad_line_is_named(tmp_path, name, old, new, reason):
+    for file in ("published.csv", "published_smaller.csv"):
+        text = (benchmark_files() / file).read_text(encoding="utf-8")
+        changed = text.replace(old, new, 1) if file == f"{name}.csv" else text
+        (tmp_path / file).write_text(changed, encoding="utf-8")
+    with pytest.raises(RecordError, match=rf"{name}\.csv.*{reason}"):
+        published(tmp_path)
