@@ -47,8 +47,8 @@ def published(folder: Traversable | None = None) -> list[Published]:
     names the line.
     """
     folder = folder if folder is not None else benchmark_files()
-    own = (field.name.rstrip("_") for field in dataclasses.fields(Published))
-    values = _read(folder / "published.csv", [*own][:-1], _value)
+    fields = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
+    values = _read(folder / "published.csv", fields[:-1], _value)
     tracks = {value.track for value in values}
 
     def smaller(row: dict[str, str]) -> tuple[str, str, str]:
