@@ -55,9 +55,20 @@ def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagg
     assert (model.label, model.n, model.means) == ("latent-free pixelcnn", 2, {"nll": 30.0})
     assert constant.means == {"nll": 50.0}
     notes = marked(board, board.rows[0])
-    assert (
-        any("does not beat the latent-free reference's 30.00" in note for note in notes) == flagged
-    )
+    said = [
+        "gains no likelihood by its latent: its importance-weighted NLL does not beat the 30.00 "
+        "nats of the latent-free pixelcnn"
+    ]
+    assert notes == said * flagged
+
+
+def test_a_seed_above_both_references_has_learned_nothing_and_is_marked_once(row):
+    models = row({0: 30.0}, track=FREE)
+    results = row({0: 20.0, 1: 40.0, 2: 60.0}, metrics={"reference.nll": 50.0})
+    board = only([*results, *models])
+    nothing, idle = marked(board, board.rows[0])
+    assert nothing.startswith("has learned nothing with seed 2: ")
+    assert idle.startswith("gains no likelihood by its latent with seed 1: ")
 
 
 def test_a_latent_free_model_of_other_data_is_no_reference(row):

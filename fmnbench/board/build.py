@@ -88,13 +88,6 @@ class _Table:
     latent_free: Reference | None
     plain: Mapping[int, Result]
 
-    @property
-    def to_beat(self) -> float | None:
-        """The least NLL that is reached without a latent, in nats."""
-        constant = self.references.get(f"{PREFIX}nll")
-        model = self.latent_free.means["nll"] if self.latent_free else None
-        return min((value for value in (constant, model) if value is not None), default=None)
-
 
 def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
     hole = _hole(line, table.seeds)
@@ -105,7 +98,8 @@ def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
         marks.append(notes.add(hole if not line.results else f"{label}: {hole}"))
         cells = {column.metric: Cell(hole=hole) for column in table.columns}
     else:
-        flags = row_flags(line.results, table.to_beat)
+        constant = table.references.get(f"{PREFIX}nll")
+        flags = row_flags(line.results, constant, table.latent_free)
         marks += [notes.add(flag) for flag in flags]
         cells = {
             column.metric: _cell(column.metric, line, label, table, notes)

@@ -1,7 +1,9 @@
 """Warnings about a row that its numbers alone do not show."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from fmnbench.board.base import Reference
 from fmnbench.board.columns import CEILINGS
 from fmnbench.spec import Result
 
@@ -11,17 +13,27 @@ UNBOUNDED = "mi_upper"  # may pass its ceiling, and is a rough number there
 NEAR_CEILING = 0.05  # share of a ceiling: an estimate this close may hide a larger truth
 
 
-def row_flags(results: Mapping[int, Result], reference_nll: float | None) -> list[str]:
+def row_flags(
+    results: Mapping[int, Result], constant: float | None, model: Reference | None
+) -> list[str]:
     """Returns what a reader must know of a row whose runs are all done.
 
-    `reference_nll` is that of the latent-free reference, in nats, if known.
+    `constant` is the NLL of the best constant prediction, in nats, and `model` the trained model
+    without a latent, if known.
     """
     flags = []
-    blank = [seed for seed, result in results.items() if _learned_nothing(result, reference_nll)]
+    blank = [] if constant is None else _not_below(constant, results)
     if blank:
         flags.append(
             f"has learned nothing{_where(blank, results)}: its importance-weighted NLL does not "
-            f"beat the latent-free reference's {reference_nll:.2f} nats"
+            f"beat the latent-free reference's {constant:.2f} nats"
+        )
+    without_z = math.inf if model is None else model.means["nll"]
+    idle = [seed for seed in _not_below(without_z, results) if seed not in blank]
+    if idle and model is not None:
+        flags.append(
+            f"gains no likelihood by its latent{_where(idle, results)}: its importance-weighted "
+            f"NLL does not beat the {without_z:.2f} nats of the {model.label}"
         )
     unused = [seed for seed, result in results.items() if _ignores_z(result)]
     if unused:
@@ -32,9 +44,13 @@ def row_flags(results: Mapping[int, Result], reference_nll: float | None) -> lis
     return flags
 
 
-def _learned_nothing(result: Result, reference_nll: float | None) -> bool:
-    nll = result.metrics.get("nll")
-    return nll is not None and reference_nll is not None and nll >= reference_nll
+def _not_below(reference: float, results: Mapping[int, Result]) -> list[int]:
+    """Returns the seeds whose NLL is no better than a reference's; nothing is without one."""
+    return [
+        seed
+        for seed, result in results.items()
+        if result.metrics.get("nll", -math.inf) >= reference
+    ]
 
 
 def _ignores_z(result: Result) -> bool:
