@@ -5,7 +5,7 @@ import torch
 
 from fmnbench.architectures.linear_gaussian import LinearGaussian
 from fmnbench.datasets.base import Splits
-from fmnbench.metrics import Evaluation, density_coverage
+from fmnbench.metrics import Evaluation, base, density_coverage
 from fmnbench.metrics.report_protocol import batch_total_nll, spread_units
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated, stream
@@ -99,6 +99,16 @@ def test_report_nll_depends_on_how_rows_fall_into_batches():
     x = draws(vae, 128)
     single, whole = (value("report.nll", evaluation(vae, x, batch_size=size)) for size in (1, 128))
     assert single < whole - 0.05  # 50 draws help one row far more than 128 at once
+
+
+@pytest.mark.parametrize("name", ["nll", "report.nll"])
+@pytest.mark.parametrize("values", [1, 7 * 32 * 6])
+def test_how_many_samples_are_decoded_together_moves_no_likelihood(monkeypatch, name, values):
+    vae = linear_gaussian(1.0)
+    of = evaluation(vae, draws(vae, 64), batch_size=32)
+    whole = value(name, of)
+    monkeypatch.setitem(base.VALUES, "cpu", values)  # one sample at a time, seven, or all
+    assert value(name, evaluation(vae, of.x, batch_size=32)) == pytest.approx(whole, rel=1e-12)
 
 
 def test_report_information_is_the_minibatch_estimate():

@@ -10,12 +10,10 @@ from fmnbench.architectures.base import VAE
 from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Declined
 from fmnbench.lengths import text_lengths
-from fmnbench.metrics.base import Evaluation, split
+from fmnbench.metrics.base import Evaluation, samples_per_pass, split
 from fmnbench.registry import metrics
 
 ROWS = 256  # test rows that are decoded together
-VALUES = {"cpu": 2**17}  # decoder outputs per pass: what a CPU's cache holds of float64
-ACCELERATOR_VALUES = 2**22  # as many as keep an accelerator busy
 
 
 def importance_weighted_nll(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, " n"]:
@@ -99,8 +97,7 @@ def _log_sum_of_weights(
 ) -> Float[Tensor, " n"]:
     """Returns log Σ_k w_k of a few rows; the samples pass by in blocks that memory can hold."""
     prior = vae.prior
-    values = VALUES.get(x.device.type, ACCELERATOR_VALUES)
-    block = max(1, values // x.numel())  # samples per pass
+    block = samples_per_pass(x)
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     for done in range(0, samples, block):
         z = q.rsample((min(block, samples - done),), generator=generator)

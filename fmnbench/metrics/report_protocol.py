@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.errors import Declined
-from fmnbench.metrics.base import Evaluation, decoder_loss, split
+from fmnbench.metrics.base import Evaluation, decoder_loss, samples_per_pass, split
 from fmnbench.metrics.density_coverage import density_coverage
 from fmnbench.metrics.information import mi_batch
 from fmnbench.registry import metrics
@@ -57,11 +57,12 @@ def report_nll(evaluation: Evaluation) -> float:
     total = 0.0
     for x, q, kl in batches:
         with evaluation.passes():
+            draws = [q.rsample(generator=generator) for _ in range(evaluation.samples(DRAWS))]
             losses = [
-                decoder_loss(evaluation.vae.decode(q.rsample(generator=generator)), x)
-                for _ in range(evaluation.samples(DRAWS))
+                decoder_loss(evaluation.vae.decode(z), x)
+                for z in torch.stack(draws).split(samples_per_pass(x))
             ]
-        total += batch_total_nll(torch.stack(losses).double().sum(1) + kl.sum())
+        total += batch_total_nll(torch.cat(losses).double().sum(1) + kl.sum())
     return total / evaluation.n
 
 
