@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -27,12 +30,10 @@ class _Tiling:
 
 
 EVERY = 2**62  # more than there are words, rows or bytes
-# Bytes of a block, below the threshold of a worker's allocator (executors/local.py): what is
-# larger is new memory each time, 3 to 10 % of a step
-REUSED = 32 * 2**20 - 2**12
-CPU = _Tiling(rows=512, bytes=REUSED, words=256, stripe=32)
+TABLE_BYTES = 32 * 2**20 - 2**12  # of a block; another size rounds otherwise
+CPU = _Tiling(rows=512, bytes=TABLE_BYTES, words=256, stripe=32)
 # bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
-CPU_BFLOAT16 = _Tiling(rows=1024, bytes=REUSED, words=EVERY, stripe=32)
+CPU_BFLOAT16 = _Tiling(rows=1024, bytes=TABLE_BYTES, words=EVERY, stripe=32)
 GPU = _Tiling(rows=4096, bytes=EVERY, words=EVERY, stripe=EVERY)
 
 
@@ -90,6 +91,32 @@ def _product_type(given: list[Tensor]) -> torch.dtype:
     return torch.float32 if dtype == torch.float16 else dtype
 
 
+class _Tables:
+    """A CPU's memory for tables: what no tensor is left in is used for the next one.
+
+    An allocator would give each step new memory, or keep holes that no other step's table fits.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[npt.NDArray[np.uint8]] = []
+
+    def empty(self, rows: int, words: int, dtype: torch.dtype) -> Float[Tensor, "b v"]:
+        """Returns a table with any values in it."""
+        size = rows * words * dtype.itemsize
+        fits = (i for i, memory in enumerate(self._free) if len(memory) >= size)
+        place = next(fits, None)
+        if place is None:
+            memory = torch.empty(max(size, TABLE_BYTES), dtype=torch.uint8).numpy()
+        else:
+            memory = self._free.pop(place)
+        part = memory[:size]  # lives as long as the last tensor that has its values
+        weakref.finalize(part, self._free.append, memory).atexit = False
+        return torch.from_numpy(part).view(dtype).view(rows, words)
+
+
+TABLES = _Tables()
+
+
 class _Layer:
     """A softmax layer with its targets, and the blocks of rows that it is worked out in."""
 
@@ -122,10 +149,15 @@ class _Layer:
         """Returns memory for a block's values: its own, or what the next block overwrites."""
         rows = block.stop - block.start
         if not shared:
-            return self.weight.new_empty(rows, len(self.weight))
+            return self._empty(rows)
         if len(self._spare) < rows:
-            self._spare = self.weight.new_empty(rows, len(self.weight))
+            self._spare = self._empty(rows)
         return self._spare[:rows]
+
+    def _empty(self, rows: int) -> Float[Tensor, "b v"]:
+        if self.weight.device.type == "cpu":
+            return TABLES.empty(rows, len(self.weight), self.weight.dtype)
+        return self.weight.new_empty(rows, len(self.weight))
 
     def fill(self, block: slice, table: Float[Tensor, "b v"]) -> tuple[Tensor, Tensor]:
         """Returns log p(target) in nats, and T: table[i, w] / T[i] becomes p(w) − [w is target i].

@@ -1,10 +1,8 @@
 import dataclasses
 import math
-import weakref
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from fmnbench import cross_entropy
 from fmnbench.cross_entropy import word_log_probs
@@ -98,33 +96,31 @@ def test_under_autocast_the_products_are_rounded_and_the_result_is_not():
     torch.testing.assert_close(double, plain(hidden.double(), weight.double(), targets))
 
 
-class Tables(TorchDispatchMode):
-    """The most bytes that were taken without values and in use at one time."""
+class Counted(cross_entropy._Tables):
+    """Memory for tables that notes the rows of each."""
 
     def __init__(self):
         super().__init__()
-        self.living, self.most = {}, 0
+        self.rows = []
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        out = function(*args, **(kwargs or {}))
-        if function is torch.ops.aten.new_empty.default:
-            self.living[id(out)] = out.nbytes
-            weakref.finalize(out, self.living.pop, id(out))
-            self.most = max(self.most, sum(self.living.values()))
-        return out
+    def empty(self, rows, words, dtype):
+        self.rows.append(rows)
+        return super().empty(rows, words, dtype)
 
 
-def test_nothing_is_kept_where_no_gradient_is_wanted():
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.setattr(cross_entropy, "TABLES", Counted())
+    return cross_entropy.TABLES
+
+
+@pytest.mark.parametrize(("wanted", "rows"), [(False, [500]), (True, [500] * 4)])
+def test_nothing_is_kept_where_no_gradient_is_wanted(tables, wanted, rows):
     hidden, weight, targets, _ = layer(2000, 2, 600, torch.float32)
-    most = []
-    for wanted in (False, True):
-        with Tables() as tables, torch.set_grad_enabled(wanted):
-            found = word_log_probs(hidden.requires_grad_(), weight, targets)
-        assert (found.grad_fn is not None) is wanted
-        most.append(tables.most)
-    # all 2,000 rows with gradients, else one block of 500, and some numbers for each row
-    assert most[1] >= 2000 * 600 * 4
-    assert 500 * 600 * 4 <= most[0] < 600 * 600 * 4
+    with torch.set_grad_enabled(wanted):
+        found = word_log_probs(hidden.requires_grad_(), weight, targets)
+    assert (found.grad_fn is not None) is wanted
+    assert tables.rows == rows
 
 
 def test_the_targets_logit_is_not_rounded_to_bfloat16():
@@ -229,6 +225,34 @@ def test_backward_keeps_one_table_in_the_products_type_and_no_more_than_allowed(
         # blocks are whole: of 500 rows in float32, of 1,000 in bfloat16
         rows = rows // 1000 * 1000 if low else rows
         assert sum(sizes) == others + rows * v * size
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_tables_memory_is_used_again_once_its_graph_is_gone_and_not_before():
+    hidden, weight, targets, _ = layer(30, 3, 7)
+    hidden.requires_grad_()
+
+    def graph():
+        """Returns log-probabilities, and where the table lies that their graph keeps."""
+        places = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: places.append(tensor.data_ptr()) or tensor, lambda tensor: tensor
+        ):
+            found = word_log_probs(hidden, weight, targets)
+        return found, places[-1]
+
+    (expected,) = torch.autograd.grad(plain(hidden, weight, targets).sum(), hidden)
+    first, place = graph()
+    second, other = graph()
+    assert other != place
+    for _ in range(2):  # a graph that may be asked again
+        (found,) = torch.autograd.grad(first.sum(), hidden, retain_graph=True)
+        torch.testing.assert_close(found, expected)
+    del first
+    third, again = graph()
+    assert again == place
+    for kept in (second, third):
+        torch.testing.assert_close(torch.autograd.grad(kept.sum(), hidden)[0], expected)
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2])

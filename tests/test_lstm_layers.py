@@ -165,13 +165,13 @@ def test_models_pass_their_dropout_on(make):
 
 
 class Largest(TorchDispatchMode):
-    """Notes the most values that a result of any operation has."""
+    """Notes the most numbers that a result of any operation has."""
 
     values = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
+        if isinstance(result, torch.Tensor) and result.is_floating_point():
             self.values = max(self.values, result.numel())
         return result
 
