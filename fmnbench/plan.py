@@ -63,17 +63,17 @@ def tasks(selection: Selection) -> list[Task]:
     for name in selection.tracks:
         if name not in (names := {track.name for track in tracks}):
             raise unknown("track", name, names)
-    methods = selection.critics, selection.objectives, selection.lambdas
     rows = [
         row
         for comparison in everything
-        for row in comparison.tasks(*methods)
+        for row in comparison.tasks(selection.critics, selection.objectives, selection.lambdas)
         if _fits((row.track, comparison.track), selection)
     ]
     if not rows:
         known = {f"{track.dataset} + {track.architecture}" for track in tracks}
         chosen = [*selection.tracks, *selection.datasets, *selection.architectures]
-        chosen += [*selection.critics, *selection.objectives, *map("λ={:g}".format, methods[2])]
+        chosen += [*selection.critics, *selection.objectives]
+        chosen += [f"λ={weight:g}" for weight in selection.lambdas]
         raise UsageError(
             f"No track of {', '.join(suite.name for suite in suites)} has {', '.join(chosen)}. "
             f"There are: {', '.join(sorted(known))}."

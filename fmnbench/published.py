@@ -47,8 +47,9 @@ def published(folder: Traversable | None = None) -> list[Published]:
     names the line.
     """
     folder = folder if folder is not None else benchmark_files()
-    fields = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
-    values = _read(folder / "published.csv", fields[:-1], _value)
+    names = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
+    names.remove("differs")
+    values = _read(folder / "published.csv", names, _value)
     tracks = {value.track for value in values}
 
     def smaller(row: dict[str, str]) -> tuple[str, str, str]:

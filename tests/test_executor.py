@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fmnbench.executors import local
 from fmnbench.executors.base import Options
 from fmnbench.executors.local import LocalExecutor
 from fmnbench.plan import Selection, plan, tasks
@@ -236,3 +237,16 @@ def test_a_record_tells_how_it_was_made(undisturbed):
     assert [entry["epoch"] for entry in undisturbed.curve] == list(range(1, 41))
     host = os.uname().nodename
     assert host not in json.dumps(dataclasses.asdict(undisturbed))
+
+
+def test_workers_have_settings_of_memory_but_for_those_that_the_user_has(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(local.forkserver, "ensure_running", lambda: seen.update(os.environ))
+    for name in local.MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=1")
+    before = dict(os.environ)
+    local._context([])
+    given = local.MEMORY | {"GLIBC_TUNABLES": "glibc.malloc.perturb=1"}
+    assert {name: seen[name] for name in local.MEMORY} == given
+    assert dict(os.environ) == before

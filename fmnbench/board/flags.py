@@ -28,13 +28,14 @@ def row_flags(
             f"has learned nothing{_where(blank, results)}: its importance-weighted NLL does not "
             f"beat the latent-free reference's {constant:.2f} nats"
         )
-    without_z = math.inf if model is None else model.means["nll"]
-    idle = [seed for seed in _not_below(without_z, results) if seed not in blank]
-    if idle and model is not None:
-        flags.append(
-            f"gains no likelihood by its latent{_where(idle, results)}: its importance-weighted "
-            f"NLL does not beat the {without_z:.2f} nats of the {model.label}"
-        )
+    if model is not None:
+        without_z = model.means["nll"]
+        idle = [seed for seed in _not_below(without_z, results) if seed not in blank]
+        if idle:
+            flags.append(
+                f"gains no likelihood by its latent{_where(idle, results)}: its importance-"
+                f"weighted NLL does not beat the {without_z:.2f} nats of the {model.label}"
+            )
     unused = [seed for seed, result in results.items() if _ignores_z(result)]
     if unused:
         flags.append(
@@ -45,7 +46,7 @@ def row_flags(
 
 
 def _not_below(reference: float, results: Mapping[int, Result]) -> list[int]:
-    """Returns the seeds whose NLL is no better than a reference's; nothing is without one."""
+    """Returns the seeds whose NLL is no better than a reference's."""
     return [
         seed
         for seed, result in results.items()
