@@ -48,6 +48,8 @@ def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport)
     traceback lie in the folder `work`.
     """
     torch.set_num_threads(setting.threads)
+    # cuDNN's default, products of 11 bits, is for tracks that ask for few
+    torch.backends.cudnn.allow_tf32 = spec.track.precision == "bf16"
     clock = Clock()
     name = torch.cuda.get_device_name(setting.device) if "cuda" in setting.device else None
     origin = provenance(

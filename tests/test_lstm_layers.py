@@ -80,6 +80,30 @@ def test_first_states_in_another_order_of_memory_have_the_same_gradients():
     assert turned.stride() != plain.stride()
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("constant", [3, 0])
+def test_torchs_lstm_gives_the_same_states_and_gradients(samples, constant):
+    with isolated(0, "test/recurrence"):
+        layer = Recurrence(2, constant, 4).double()
+    sizes = (4, 2, 2, 1)
+    given = [
+        normals(sum(sizes), 2, purpose="inputs"),
+        normals(4, samples, constant, purpose="constant"),
+        normals(4, samples, 4, purpose="h"),
+        normals(samples, 4, 4, purpose="c").transpose(0, 1),
+    ]
+    for tensor in given:
+        tensor.requires_grad_()
+    inputs, *of_rows = given
+    walk = Walk(sizes=sizes, keep=True)
+    found = []
+    for states in (layer.over(inputs, walk)(*of_rows), layer.by_cudnn(inputs, walk, *of_rows)):
+        upstream = normals(*states.shape, purpose="upstream")
+        every = [tensor for tensor in (*given, *layer.parameters()) if tensor.numel()]
+        found.append((states, *torch.autograd.grad((states * upstream).sum(), every)))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-10, atol=1e-12)
+
+
 def work(call):
     """Multiplications and additions of all matrix products."""
 

@@ -1,9 +1,10 @@
 """`lstm` on real Yahoo documents beside the plain way to train it, and what each idea gives.
 
-python benchmarks/speed/text.py [--hidden N] [--rounds N]   (one thread; yahoo-10k in the cache)
+python benchmarks/speed/text.py [--hidden N] [--rounds N] [--device D]
+(one thread; yahoo-10k in the cache)
 
 Plain: batches in random order padded to their longest text, nn.LSTM, logits for every padded
-position, float32. The ideas are added one by one.
+position, float32. The ideas are added one by one. On a GPU both ways have cuDNN's LSTM.
 """
 
 import argparse
@@ -38,7 +39,8 @@ from fmnbench.spec import Precision
 
 BATCH, LATENT, DROPOUT = 64, 32, 0.5
 EMBEDDINGS = {1024: 256, 256: 128}  # by hidden units
-STEPS = 2  # of training per round
+STEPS = {"cpu": 2}  # of training per round
+GPU_STEPS = 20
 POOL = 4  # random batches that texts of like length are put together out of
 GOAL = 3.0  # times as many tokens a second as the plain way
 WORDS, LONGEST = 20_000, 200  # of the batch that memory is measured with
@@ -69,7 +71,7 @@ class PlainLSTM(nn.Module):
         lengths = text_lengths(x)
         x = x[:, : int(lengths.max())].long()
         states, _ = self.encoder(self.read(x))
-        last = states[torch.arange(len(x)), lengths - 1]
+        last = states[torch.arange(len(x), device=x.device), lengths - 1]
         mean, log_variance = self.head(last).chunk(2, 1)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
@@ -80,7 +82,7 @@ class PlainLSTM(nn.Module):
         start = torch.tanh(cell)[None], cell[None]
         states, _ = self.decoder(torch.cat([words, beside], 2), start)
         states = F.dropout(states, DROPOUT)
-        real = torch.arange(1, x.shape[1]) < lengths[:, None]
+        real = torch.arange(1, x.shape[1], device=x.device) < lengths[:, None]
         if self.packed:
             loss = F.cross_entropy(self.output(states[real]), x[:, 1:][real], reduction="sum")
         else:
@@ -117,11 +119,13 @@ def our_loss(model: nn.Module, x: Int[Tensor, "n t"]) -> Tensor:
     return (reconstruction + q.kl_from_standard().sum(1)).mean()
 
 
-def ways(words: int, hidden: int) -> list[Way]:
+def ways(words: int, hidden: int, device: torch.device) -> list[Way]:
     """Returns the plain way, then each with one idea more."""
     embedding = EMBEDDINGS[hidden]
-    plain, packed = (PlainLSTM(words, embedding, hidden, packed=on) for on in (False, True))
-    ours = LSTM(words, embedding=embedding, hidden=hidden)
+    plain, packed = (
+        PlainLSTM(words, embedding, hidden, packed=on).to(device) for on in (False, True)
+    )
+    ours = LSTM(words, embedding=embedding, hidden=hidden).to(device)
     pooled = functools.partial(Way, length_pool=POOL)
     return [
         Way(title="plain", model=plain, loss=plain_loss),
@@ -134,9 +138,16 @@ def ways(words: int, hidden: int) -> list[Way]:
     ]
 
 
+def finish(device: torch.device) -> None:
+    """Waits until a GPU has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def tokens_per_second(way: Way, batches: Sequence[Int[Tensor, "n t"]]) -> float:
     """Returns predicted words a second over a few training steps."""
     optimizer = torch.optim.AdamW(way.model.parameters(), lr=1e-4, fused=True)
+    finish(batches[0].device)
     started = time.perf_counter()
     for x in batches:
         with autocast(way.precision, x.device):
@@ -144,18 +155,21 @@ def tokens_per_second(way: Way, batches: Sequence[Int[Tensor, "n t"]]) -> float:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    finish(batches[0].device)
     seconds = time.perf_counter() - started
     return sum(int((text_lengths(x) - 1).sum()) for x in batches) / seconds
 
 
 def train_table(splits: Splits, hidden: int, rounds: int) -> None:
     """Prints tokens a second of each way, interleaved, and the ratio to the plain one."""
-    compared = ways(splits.inputs, hidden)
+    device = splits.train.device
+    compared = ways(splits.inputs, hidden, device)
+    steps = STEPS.get(device.type, GPU_STEPS)
     rates: list[list[float]] = [[] for _ in compared]
     for number in range(rounds):
         for way, found in zip(compared, rates, strict=True):
             order = stream(number, "benchmark/order")
-            batches = shuffled(splits, BATCH, order, length_pool=way.length_pool)[:STEPS]
+            batches = shuffled(splits, BATCH, order, length_pool=way.length_pool)[:steps]
             found.append(tokens_per_second(way, [splits.train[rows] for rows in batches]))
     print(f"hidden {hidden}: tokens a second in training, median of {rounds}")
     for way, found in zip(compared, rates, strict=True):
@@ -169,7 +183,7 @@ def train_table(splits: Splits, hidden: int, rounds: int) -> None:
 def evaluation_table(splits: Splits, hidden: int) -> None:
     """Prints how fast the likelihood and greedy decoding are, in both precisions."""
     few = dataclasses.replace(splits, test=splits.test[:TESTED])
-    vae = LSTM(splits.inputs, embedding=EMBEDDINGS[hidden], hidden=hidden)
+    vae = LSTM(splits.inputs, embedding=EMBEDDINGS[hidden], hidden=hidden).to(few.test.device)
     precisions: tuple[Precision, ...] = ("float32", "bf16")
     for precision in precisions:
         of = Evaluation(
@@ -179,7 +193,7 @@ def evaluation_table(splits: Splits, hidden: int) -> None:
         nll(of)
         rate = TESTED * SAMPLES / FULL / (time.perf_counter() - started)
         print(f"  {precision}: {rate:.3f} documents a second in the likelihood, K = {FULL}")
-        z = vae.prior.rsample((DRAWN,), generator=stream(0, "benchmark/z"))
+        z = vae.prior.rsample((DRAWN,), generator=stream(0, "benchmark/z", few.test.device))
         started = time.perf_counter()
         with torch.no_grad(), autocast(precision, z.device):
             texts = vae.decode(z).greedy()
@@ -226,6 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hidden", type=int, choices=EMBEDDINGS, nargs="*", default=EMBEDDINGS)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)  # this script, as a process
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -233,9 +248,10 @@ def main() -> None:
     if options.memory:
         print_memory(*options.hidden, options.memory)
         return
-    for hidden in options.hidden:  # first: a process counts the memory of the one it came from
-        memory_table(hidden)
-    splits = Yahoo10k().load()
+    if options.device.type == "cpu":
+        for hidden in options.hidden:  # first: a process counts the memory of the one it came from
+            memory_table(hidden)
+    splits = Yahoo10k().load().to(options.device, torch.float32)
     for hidden in options.hidden:
         train_table(splits, hidden, options.rounds)
         evaluation_table(splits, hidden)

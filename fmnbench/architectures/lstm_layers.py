@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fmnbench.architectures.lstm_recurrence import Recurrence, Walk, full
+from fmnbench.architectures.lstm_recurrence import Reading, Recurrence, Walk, full
 from fmnbench.cross_entropy import word_log_probs
 from fmnbench.decoding import State
 from fmnbench.errors import UsageError
@@ -83,10 +83,8 @@ class LastState(nn.Module):
 
     def forward(self, packed: PackedSequence) -> Float[Tensor, "n h"]:
         walk, inputs = Walk.through(packed), packed.data
-        of_inputs = self.recurrence.of_inputs(inputs)
-        of_rows = self.recurrence.of_rows(inputs.new_zeros(walk.sizes[0], 1, 0))
-        zeros = of_inputs.new_zeros(walk.sizes[0], 1, self.recurrence.hidden)
-        states = self.recurrence(of_inputs, of_rows, zeros, zeros, walk)[:, 0]
+        zeros = inputs.new_zeros(walk.sizes[0], 1, self.recurrence.hidden)
+        states = self.recurrence.over(inputs, walk)(zeros[..., :0], zeros, zeros)[:, 0]
         places = torch.arange(len(states), device=states.device)
         padded, lengths = pad_packed_sequence(PackedSequence(places, *packed[1:]))
         last = padded.gather(0, (lengths - 1).to(places.device)[None])[0]
@@ -136,20 +134,15 @@ class WordDecoder(nn.Module):
         for rows in order.split(limit):
             pairs = _pairs(x[rows])
             embedded = self._dropped(self.embedding(pairs.data[:, 0]))
-            of_inputs = self.recurrence.of_inputs(embedded)
+            reading = self.recurrence.over(embedded, Walk.through(pairs))
             parts = z[:, rows].split(max(1, limit // len(rows)))
-            columns.append(torch.cat([self._sums(pairs, of_inputs, part) for part in parts]))
+            columns.append(torch.cat([self._sums(pairs, reading, part) for part in parts]))
         return torch.cat(columns, 1)[:, order.argsort()]
 
     def start(self, z: Float[Tensor, "*n d"]) -> State:
         """Returns state, cell and what z adds to the gates at every step, before the first."""
         constant = self.mapping(z)
-        of_rows = self.recurrence.of_rows(constant)
-        if self.first_cell is None:
-            zeros = z.new_zeros(*z.shape[:-1], self.recurrence.hidden)
-            return zeros, zeros, of_rows
-        cell = self.first_cell(constant)
-        return torch.tanh(cell), cell, of_rows
+        return *self._first(constant), self.recurrence.of_rows(constant)
 
     @torch.no_grad()
     def step(self, words: Int[Tensor, " n"], state: State) -> tuple[Float[Tensor, "n v"], State]:
@@ -159,16 +152,20 @@ class WordDecoder(nn.Module):
         h, c = self.recurrence.step(gates, h, c)
         return full(self.output(h)), (h, c, of_rows)
 
+    def _first(self, constant: Float[Tensor, "*n r"]) -> tuple[Tensor, Tensor]:
+        """Returns state and cell before the first word."""
+        if self.first_cell is None:
+            zeros = constant.new_zeros(*constant.shape[:-1], self.recurrence.hidden)
+            return zeros, zeros
+        cell = self.first_cell(constant)
+        return torch.tanh(cell), cell
+
     def _sums(
-        self,
-        pairs: PackedSequence,
-        of_inputs: Float[Tensor, "m g"],
-        z: Float[Tensor, "k n d"],
+        self, pairs: PackedSequence, reading: Reading, z: Float[Tensor, "k n d"]
     ) -> Float[Tensor, "k n"]:
         """Returns the log-probabilities of packed rows, summed over their words."""
-        h, c, of_rows = self.start(z.transpose(0, 1))
-        walk = Walk.through(pairs)
-        hidden = self._dropped(self.recurrence(of_inputs, of_rows, h, c, walk))
+        constant = self.mapping(z.transpose(0, 1))
+        hidden = self._dropped(reading(constant, *self._first(constant)))
         targets = pairs.data[:, 1:].expand(-1, len(z)).flatten()
         each = word_log_probs(hidden.flatten(0, 1), self.output.weight, targets)
         packed = PackedSequence(each.view(-1, len(z)), *pairs[1:])

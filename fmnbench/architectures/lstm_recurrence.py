@@ -1,8 +1,9 @@
 """The recurrence of an LSTM over packed rows: what a row adds to every step is worked out once."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
+
+# what the rows add to packed inputs, first state and cell → the states behind each step:
+# (n, k, r), (n, k, h) and (n, k, h) → (m, k, h)
+Reading: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 GATES = 4  # input, forget, candidate and output, in torch's order
 
@@ -48,6 +53,57 @@ class Recurrence(nn.Module):
         self.inputs = inputs
         self.hidden = hidden
         self.cell = nn.LSTMCell(inputs + constant, hidden)
+
+    def over(self, inputs: Float[Tensor, "m e"], walk: Walk) -> Reading:
+        """Returns the layer over packed inputs, in what is the faster way on their device."""
+        if inputs.device.type == "cuda":
+            return functools.partial(self.by_cudnn, inputs, walk)
+        of_inputs = self.of_inputs(inputs)  # once for all samples
+
+        def by_steps(constant: Tensor, h: Tensor, c: Tensor) -> Tensor:
+            states: Tensor = self(of_inputs, self.of_rows(constant), h, c, walk)
+            return states
+
+        return by_steps
+
+    def by_cudnn(
+        self,
+        inputs: Float[Tensor, "m e"],
+        walk: Walk,
+        constant: Float[Tensor, "n k r"],
+        h: Float[Tensor, "n k h"],
+        c: Float[Tensor, "n k h"],
+    ) -> Float[Tensor, "m k h"]:
+        """Returns the states behind each step from torch's LSTM, which is cuDNN's on a GPU.
+
+        One call takes all steps, where `forward` has a dozen kernels to start at each. It is left
+        out of autocast: cells are sums over all steps, and cuDNN keeps them in its inputs' type.
+        """
+        samples, dtype = h.shape[1], self.cell.weight_hh.dtype
+        sizes = torch.tensor(walk.sizes)
+        firsts = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+        rows = (torch.arange(len(inputs)) - firsts).to(inputs.device)
+        beside = inputs[:, None].expand(-1, samples, -1)
+        data = torch.cat([beside.to(dtype), constant.to(dtype)[rows]], 2).flatten(0, 1)
+        first = [state.to(dtype).flatten(0, 1)[None].contiguous() for state in (h, c)]
+        cell = self.cell
+        weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+        parts = torch.cat([weight.flatten() for weight in weights]).split(
+            [weight.numel() for weight in weights]
+        )  # in one piece of memory, as cuDNN wants them
+        with torch.autocast(inputs.device.type, enabled=False):
+            states, _, _ = torch.lstm(
+                data,
+                sizes * samples,
+                first,
+                [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)],
+                has_biases=True,
+                num_layers=1,
+                dropout=0.0,
+                train=walk.keep,  # as cuDNN calls it: with a way back
+                bidirectional=False,
+            )
+        return states.view(-1, samples, self.hidden)
 
     def of_inputs(self, inputs: Float[Tensor, "m e"]) -> Float[Tensor, "m g"]:
         """Returns what the inputs of steps add to the gates."""
