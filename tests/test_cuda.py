@@ -55,4 +55,4 @@ def test_a_gpu_has_the_bounds_and_gradients_of_a_cpu(name):
 @pytest.mark.parametrize("name", ["lstm", "cnn"])
 def test_a_gpu_has_the_critics_of_a_cpu(name, critic):
     here, there = of(name, critic, "cpu"), of(name, critic, "cuda")
-    torch.testing.assert_close(there, here, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(there, here, rtol=1e-5, atol=1e-6)  # critics compare in float32

@@ -20,7 +20,7 @@ ZInput: TypeAlias = Literal["mapped", "plain"]
 WEIGHTS = 0.01  # weights start within ± this, He et al. 2019
 EMBEDDINGS = 0.1  # and embeddings within this
 ROWS = {"cpu": 128}  # texts per pass, all their samples counted: bounds memory
-ACCELERATOR_ROWS = 1024
+ACCELERATOR_ROWS = 256
 
 
 def predicted(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
