@@ -12,7 +12,7 @@ from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined, Diverged, FmnbenchError
 from fmnbench.plan import resolve
 from fmnbench.rng import stream
-from fmnbench.run import build
+from fmnbench.run import Setting, build, execute
 from fmnbench.spec import Task, Track
 from fmnbench.train import train
 
@@ -220,3 +220,13 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save({"parts": Progression(), "generators": {}, "progression": {}}, path)
     with pytest.raises(FmnbenchError, match="cannot be read"):
         Checkpoint(path=path, parts={}, generators={}).load()
+
+
+@pytest.mark.parametrize(("precision", "few"), [("float32", False), ("bf16", True)])
+def test_products_on_a_gpu_have_few_bits_only_where_a_track_asks_for_it(
+    tmp_path, monkeypatch, precision, few
+):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not few)
+    run = spec(dataset="digits", precision=precision, epochs=1, nll_samples=1)
+    assert execute(run, Setting(), work=tmp_path, report=QUIET).status == "done"
+    assert torch.backends.cudnn.allow_tf32 is few
