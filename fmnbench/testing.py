@@ -73,21 +73,31 @@ def _check_ids(rows: Tensor, words: int, name: str) -> None:
     assert ends[ends.cumsum(1) > 0].all(), f"{name} has words behind </s>"
 
 
+def rows_for(make: Callable[[int], VAE]) -> tuple[Tensor, int]:
+    """Returns made-up rows that an architecture takes, and the inputs that it is made with.
+
+    Rows are bits or, for an architecture of texts alone, ids.
+    """
+    if getattr(make, "kinds", VAE.kinds) == ("texts",):
+        return _texts(), WIDTH
+    shape: tuple[int, int] | None = getattr(make, "image_shape", None)
+    width = WIDTH if shape is None else math.prod(shape)
+    return _bits(width), width
+
+
 def check_architecture(name: str) -> None:
     """Distributions are per row, rows do not mix, every weight learns, a seed fixes it all.
 
     Rows are bits or, for an architecture of texts alone, ids: what fills these up has no say.
     """
     make = cast(Callable[[int], VAE], architectures.get(name))
-    shape: tuple[int, int] | None = getattr(make, "image_shape", None)
-    width = WIDTH if shape is None else math.prod(shape)
-    texts = getattr(make, "kinds", VAE.kinds) == ("texts",)
-    x = _texts() if texts else _bits(width)
+    x, inputs = rows_for(make)
+    texts = not x.is_floating_point()
     state = torch.get_rng_state()
     with isolated(0, "check"):
-        vae = make(width)
+        vae = make(inputs)
     with isolated(0, "check"):
-        twin = make(width)
+        twin = make(inputs)
     q = vae.encode(x)
     z = q.rsample(generator=stream(0, "check/z"))
     likelihood = vae.decode(z)

@@ -84,7 +84,8 @@ class LastState(nn.Module):
     def forward(self, packed: PackedSequence) -> Float[Tensor, "n h"]:
         walk, inputs = Walk.through(packed), packed.data
         zeros = inputs.new_zeros(walk.sizes[0], 1, self.recurrence.hidden)
-        states = self.recurrence.over(inputs, walk)(zeros[..., :0], zeros, zeros)[:, 0]
+        nothing = zeros[..., :0]  # is what a row adds to its words
+        states = self.recurrence.over(inputs, walk)(nothing, zeros, zeros)[:, 0]
         places = torch.arange(len(states), device=states.device)
         padded, lengths = pad_packed_sequence(PackedSequence(places, *packed[1:]))
         last = padded.gather(0, (lengths - 1).to(places.device)[None])[0]
