@@ -1,7 +1,9 @@
-"""Files that are whole or absent: what replaces a file is written beside it first."""
+"""Files: atomic writes, and the suites and published values that ship with the package."""
 
 import os
 import tempfile
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
@@ -36,3 +38,9 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def benchmark_files() -> Traversable:
+    """Returns the `benchmarks` folder: in the installed package, or beside it in a checkout."""
+    installed = resources.files("fmnbench") / "benchmarks"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "benchmarks"

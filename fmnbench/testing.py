@@ -18,8 +18,8 @@ from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
 from fmnbench.data.vocabulary import END_ID, START_ID
 from fmnbench.datasets.base import Dataset, Splits
-from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Declined
+from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.objectives.base import Objective, Progress
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated, stream

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from fmnbench.cli.main import main
+from fmnbench.data.acquire import bring
 from fmnbench.data.cache import account
-from fmnbench.holdings import bring
 from fmnbench.registry import REGISTRIES
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 

@@ -8,7 +8,7 @@ import torch
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
-from fmnbench.distributions import DiagonalNormal
+from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.registry import REGISTRIES, architectures, critics, metrics, objectives
 from fmnbench.testing import check_architecture, check_critic, check_objective
 

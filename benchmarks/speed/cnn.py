@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from fmnbench.architectures.cnn import CNN
 from fmnbench.datasets.base import Splits
-from fmnbench.run import build
+from fmnbench.runs.run import build
 from fmnbench.spec import Precision, RunSpec, Track
-from fmnbench.train import train
+from fmnbench.training.loop import train
 
 ROUNDS = 7
 BATCH = 50

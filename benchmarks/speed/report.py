@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fmnbench import records
+from fmnbench.records import schema
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 
 GOAL = 3.0  # seconds
@@ -53,7 +53,7 @@ begin = time.perf_counter()
 from pathlib import Path
 from fmnbench.board import boards
 from fmnbench.report import render
-from fmnbench.store import Store
+from fmnbench.records.store import Store
 marks = [time.perf_counter()]
 results, errors = Store(Path(sys.argv[1])).results()
 marks.append(time.perf_counter())
@@ -77,7 +77,7 @@ def main() -> None:
         for result in itertools.islice(hand_made(arguments.epochs), arguments.records):
             path = Path(folder) / result.spec.track.name / f"{result.spec.key}.json"
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(records.dump(result))
+            path.write_bytes(schema.dump(result))
         print(f"{arguments.records} records made in {time.perf_counter() - begin:.1f} s")
         print(f"{'':22}  import    read   board  render   process")
         for protocol, form in (("standard", "markdown"), ("report", "rich"), ("standard", "csv")):

@@ -25,17 +25,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fmnbench.architectures.lstm import LSTM
-from fmnbench.batches import shuffled
 from fmnbench.data.vocabulary import END_ID
 from fmnbench.datasets.base import Splits
 from fmnbench.datasets.yahoo_10k import Yahoo10k
-from fmnbench.executors.local import MEMORY
-from fmnbench.lengths import text_lengths
 from fmnbench.metrics import Evaluation
 from fmnbench.metrics.likelihood import nll
-from fmnbench.precision import autocast
+from fmnbench.nn.lengths import text_lengths
+from fmnbench.nn.precision import autocast
 from fmnbench.rng import stream
+from fmnbench.runs.executors.local import MEMORY
 from fmnbench.spec import Precision
+from fmnbench.training.batches import shuffled
 
 BATCH, LATENT, DROPOUT = 64, 32, 0.5
 EMBEDDINGS = {1024: 256, 256: 128}  # by hidden units

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from fmnbench.critics.base import contrastive_loss
 from fmnbench.datasets.base import Splits
-from fmnbench.distributions import pairwise_features
-from fmnbench.plan import Selection, plan, tasks
-from fmnbench.run import build, load
+from fmnbench.nn.distributions import pairwise_features
+from fmnbench.planning.plan import Selection, plan, tasks
+from fmnbench.runs.run import build, load
 from fmnbench.spec import RunSpec
-from fmnbench.train import train
+from fmnbench.training.loop import train
 
 ROUNDS = 7
 BATCH = 1024

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from fmnbench.distributions import DiagonalNormal, Likelihood
 from fmnbench.errors import Declined
+from fmnbench.nn.distributions import DiagonalNormal, Likelihood
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.distributions import (
+from fmnbench.errors import Declined
+from fmnbench.nn.distributions import (
     DiagonalNormal,
     IndependentBernoulli,
     IsotropicNormal,
     Likelihood,
 )
-from fmnbench.errors import Declined
 from fmnbench.registry import architectures
 
 SIDE = 28  # pixels

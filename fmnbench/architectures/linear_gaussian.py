@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.distributions import LOG_2PI, DiagonalNormal, IsotropicNormal
+from fmnbench.nn.distributions import LOG_2PI, DiagonalNormal, IsotropicNormal
 from fmnbench.registry import architectures
 
 ORTHOGONAL = 1e-6  # largest cosine between two columns of W that still counts as orthogonal

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.architectures.lstm_layers import (
+from fmnbench.nn.distributions import AutoregressiveCategorical, DiagonalNormal
+from fmnbench.nn.lstm_layers import (
     Initialisation,
     LastState,
     WordDecoder,
@@ -18,7 +19,6 @@ from fmnbench.architectures.lstm_layers import (
     rows_by_length,
     rows_per_pass,
 )
-from fmnbench.distributions import AutoregressiveCategorical, DiagonalNormal
 from fmnbench.registry import architectures
 
 

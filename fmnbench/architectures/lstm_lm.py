@@ -6,13 +6,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
-from fmnbench.architectures.lstm_layers import (
+from fmnbench.nn.distributions import AutoregressiveCategorical, DiagonalNormal
+from fmnbench.nn.lstm_layers import (
     Initialisation,
     WordDecoder,
     initialise,
     require_settings,
 )
-from fmnbench.distributions import AutoregressiveCategorical, DiagonalNormal
 from fmnbench.registry import architectures
 
 

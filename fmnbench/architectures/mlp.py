@@ -7,13 +7,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.distributions import (
+from fmnbench.errors import Declined
+from fmnbench.nn.distributions import (
     DiagonalNormal,
     IndependentBernoulli,
     IsotropicNormal,
     Likelihood,
 )
-from fmnbench.errors import Declined
 from fmnbench.registry import architectures
 
 

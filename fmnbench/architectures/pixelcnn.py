@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
-from fmnbench.architectures.pixelcnn_layers import PixelNetwork
-from fmnbench.distributions import AutoregressiveBernoulli, DiagonalNormal
 from fmnbench.errors import Declined
+from fmnbench.nn.distributions import AutoregressiveBernoulli, DiagonalNormal
+from fmnbench.nn.pixelcnn_layers import PixelNetwork
 from fmnbench.registry import architectures
 
 SIDE = 28  # pixels

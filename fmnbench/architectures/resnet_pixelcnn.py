@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fmnbench.architectures.base import VAE, Trunk
-from fmnbench.architectures.pixelcnn_layers import PixelNetwork
-from fmnbench.distributions import AutoregressiveBernoulli, DiagonalNormal
 from fmnbench.errors import Declined
+from fmnbench.nn.distributions import AutoregressiveBernoulli, DiagonalNormal
+from fmnbench.nn.pixelcnn_layers import PixelNetwork
 from fmnbench.registry import architectures
 
 SIDE = 28  # pixels

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
-from fmnbench.published import Published
+from fmnbench.board.published import Published
 from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "report"]

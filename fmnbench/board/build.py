@@ -10,11 +10,11 @@ from fmnbench.board.comparison import beside, with_published
 from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
 from fmnbench.board.labels import labels
 from fmnbench.board.latent_free import latent_free
+from fmnbench.board.published import Published
 from fmnbench.board.rows import Line, Sheet, sheets
+from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.ties import with_bold
-from fmnbench.published import Published
 from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
-from fmnbench.statistics import interval, mean, std
 
 REFERENCES = {  # label -> metrics of the table whose reference it is
     "latent-free reference": ("nll",),

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from fmnbench.board.base import TIME, Better, Column, Protocol
-from fmnbench.declarations import BUILT_IN
 from fmnbench.registry import metrics
+from fmnbench.registry.declarations import BUILT_IN
 from fmnbench.spec import Result
 
 STANDARD = (

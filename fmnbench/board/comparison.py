@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from fmnbench.board.base import Cell, Row
-from fmnbench.published import Published
+from fmnbench.board.published import Published
 from fmnbench.spec import Result, Task, Track
 
 STDS = 3  # of the published runs: a mean within as many is no contradiction

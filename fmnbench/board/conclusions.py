@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fmnbench.board.base import Board, Conclusion, Row, Verdict
 from fmnbench.board.rows import covers
+from fmnbench.board.statistics import SIGNIFICANCE, holm, mean, paired_p_value
 from fmnbench.spec import Result
-from fmnbench.statistics import SIGNIFICANCE, holm, mean, paired_p_value
 
 DEFINITIONS = {  # metric of the report -> the field's definition of what it is named after
     "report.nll": "nll",

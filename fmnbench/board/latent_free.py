@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from fmnbench.board.base import Reference
 from fmnbench.board.rows import Sheet
+from fmnbench.board.statistics import mean
 from fmnbench.spec import LATENT_FREE
-from fmnbench.statistics import mean
 
 
 def latent_free(sheets: Sequence[Sheet]) -> tuple[list[Sheet], dict[str, Reference]]:

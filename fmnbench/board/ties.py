@@ -6,7 +6,7 @@ from typing import Literal
 
 from fmnbench.board.base import TIME, Column, Row
 from fmnbench.board.rows import Line
-from fmnbench.statistics import mean, separable
+from fmnbench.board.statistics import mean, separable
 
 FEWEST = 2  # rows to compare, and seeds to compare them by: below it nothing is bold
 

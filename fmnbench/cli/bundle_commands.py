@@ -27,8 +27,8 @@ def export_results(
       fmnbench results export omniglot.zip --track omniglot-cnn
       fmnbench results export all.zip
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.bundle import export_bundle
-    from fmnbench.store import Store
+    from fmnbench.records.bundle import export_bundle
+    from fmnbench.records.store import Store
 
     require_folder(store, exists=True)
     count, errors = export_bundle(Store(store), file, track or [])
@@ -50,8 +50,8 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
       fmnbench results import omniglot.zip
       fmnbench results import omniglot.zip --store their-results
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.bundle import import_bundle
-    from fmnbench.store import Store
+    from fmnbench.records.bundle import import_bundle
+    from fmnbench.records.store import Store
 
     require_folder(store, writable=True)
     arrival = import_bundle(Store(store), file)

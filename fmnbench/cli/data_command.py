@@ -14,7 +14,7 @@ from fmnbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
     from fmnbench.data.cache import Account
-    from fmnbench.declarations import Entry
+    from fmnbench.registry.declarations import Entry
 
 data_app = typer.Typer(
     cls=Verbs, rich_markup_mode=None, help="List, fetch, import and check the datasets."
@@ -59,7 +59,7 @@ def fetch_data(
       fmnbench data fetch yahoo --source mirror
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.cli.data_display import Display
-    from fmnbench.holdings import fetch
+    from fmnbench.data.acquire import fetch
 
     with Display() as display:
         account = fetch(name, chosen=source, offline=offline, progress=display.show)
@@ -89,7 +89,7 @@ def import_data(
       fmnbench data import yahoo-10k val.txt test.txt
       fmnbench data import text/news train.txt validation.txt test.txt
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.holdings import bring
+    from fmnbench.data.acquire import bring
 
     _print_arrival(bring(name, paths, longest=longest))
 
@@ -110,8 +110,8 @@ def verify_data(
       fmnbench data verify
       fmnbench data verify omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.catalogue import outside
-    from fmnbench.holdings import verify
+    from fmnbench.data.acquire import verify
+    from fmnbench.data.sources.catalogue import outside
 
     places = [name] if name else _here()
     if not places:
@@ -144,7 +144,7 @@ def path_of_data(
       fmnbench data path omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.data.cache import cache_folder, held
-    from fmnbench.data.catalogue import outside
+    from fmnbench.data.sources.catalogue import outside
 
     if name is None:
         typer.echo(cache_folder())
@@ -168,8 +168,8 @@ def rows() -> list[dict[str, object]]:
 
 def _row(entry: "Entry", place: str) -> dict[str, object]:
     from fmnbench.data.cache import account
-    from fmnbench.data.catalogue import OUTSIDE
-    from fmnbench.fingerprint import declared
+    from fmnbench.data.identity import declared
+    from fmnbench.data.sources.catalogue import OUTSIDE
 
     known = OUTSIDE.get(entry.name)
     found = account(place) if known else None
@@ -256,6 +256,6 @@ def _print_arrival(account: "Account") -> None:
 
 def _here() -> list[str]:
     from fmnbench.data.cache import ACCOUNT, home, own_texts
-    from fmnbench.data.catalogue import OUTSIDE
+    from fmnbench.data.sources.catalogue import OUTSIDE
 
     return [*(place for place in OUTSIDE if (home(place) / ACCOUNT).is_file()), *own_texts()]

@@ -12,7 +12,7 @@ from fmnbench.cli.text import UNBROKEN, method_name, print_definitions
 from fmnbench.errors import unknown
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.declarations import Entry
+    from fmnbench.registry.declarations import Entry
 
 Row = dict[str, object]
 COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
@@ -57,8 +57,8 @@ def list_command(
 
 def rows(what: str) -> list[Row]:
     """Returns the lines of one table."""
+    from fmnbench.planning.suite import all_suites
     from fmnbench.registry import REGISTRIES
-    from fmnbench.suite import all_suites
 
     if what == "suites":
         return [

@@ -78,16 +78,16 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench report --out leaderboards/site/index.html
       fmnbench report --pictures --out leaderboards/README.md
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.records.store import Store
     from fmnbench.report import render
-    from fmnbench.store import Store
 
     require_folder(store, exists=True)
     expected = _expected(suite or [])
     results, errors = Store(store).results(list(expected) if suite else None)
     made = _boards(results, expected, cast("Protocol | None", protocol), compare=compare)
     if pictures:
-        from fmnbench.cli.figures import draw_information
-        from fmnbench.cli.pictures import draw
+        from fmnbench.gallery.drawing import draw
+        from fmnbench.gallery.figures import draw_information
 
         draw_information(made, results, _figures(store))
         draw(made, results, Store(store), _figures(store))
@@ -115,7 +115,7 @@ def _write(path: Path, text: str) -> None:
 
 def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
     """Returns the rows that suites ask for, by track."""
-    from fmnbench.suite import load_suite
+    from fmnbench.planning.suite import load_suite
 
     rows: dict[str, list[Task]] = {}
     for name in suites:
@@ -134,7 +134,7 @@ def _boards(
 ) -> "list[Board]":
     """Returns the boards of one protocol, or of both where a published table was re-run."""
     from fmnbench.board import boards, with_conclusions
-    from fmnbench.published import published
+    from fmnbench.board.published import published
 
     values = published()
     beside = values if compare else ()

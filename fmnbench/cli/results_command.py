@@ -19,7 +19,7 @@ from fmnbench.errors import unknown
 from fmnbench.spec import Result, Status
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.store import Store
+    from fmnbench.records.store import Store
 
 results_app = typer.Typer(
     cls=Verbs, rich_markup_mode=None, help="List, show, export and import the records of a store."
@@ -95,7 +95,7 @@ def show_result(
 
 
 def _opened(folder: StoreOption) -> "Store":
-    from fmnbench.store import Store
+    from fmnbench.records.store import Store
 
     require_folder(folder, exists=True)
     return Store(folder)

@@ -23,12 +23,12 @@ from fmnbench.cli.options import (
 )
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
 from fmnbench.errors import RecordError, UsageError
-from fmnbench.executors.base import Options
+from fmnbench.runs.executors.base import Options
 from fmnbench.spec import Precision, Result, RunSpec, Status
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.plan import Plan
-    from fmnbench.store import Store
+    from fmnbench.planning.plan import Plan
+    from fmnbench.records.store import Store
 
 
 def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -144,7 +144,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench run --suite quick --plugin my_critic.py --critic mine
       fmnbench run --suite my_suite.toml --retry failed --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.plan import Selection, plan, tasks
+    from fmnbench.planning.plan import Selection, plan, tasks
 
     plugins = load_plugins(plugin)
     selection = Selection(
@@ -181,7 +181,7 @@ def _carry_out(chosen: "Plan", options: Options, *, dry_run: bool, measure: bool
     """Does what is left of a plan; returns the exit code."""
     from fmnbench.cli.run_costs import costs_of
     from fmnbench.cli.run_summary import print_outcome, print_plan
-    from fmnbench.store import Store
+    from fmnbench.records.store import Store
 
     store = Store(options.store)
     for problem in chosen.problems:
@@ -239,7 +239,7 @@ def _execute(left: Sequence[RunSpec], options: Options) -> bool:
     if not left:
         return True
     from fmnbench.cli.run_display import Display
-    from fmnbench.executors.local import LocalExecutor
+    from fmnbench.runs.executors.local import LocalExecutor
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both stop the same way
     with Display(left) as display:
@@ -255,7 +255,7 @@ def _settled(options: Options) -> Options:
     """Returns options with a device that is there, and a number of jobs."""
     import torch
 
-    from fmnbench.executors.local import cores
+    from fmnbench.runs.executors.local import cores
 
     name = options.device
     if name == "auto":

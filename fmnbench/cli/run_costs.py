@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import typer
 
 from fmnbench.cli.text import row_name
-from fmnbench.costs import Cost, RowKey, recorded_costs, row_key
 from fmnbench.errors import Declined, Diverged
-from fmnbench.executors.base import Options
+from fmnbench.planning.costs import Cost, RowKey, recorded_costs, row_key
+from fmnbench.records.store import Store
+from fmnbench.runs.executors.base import Options
 from fmnbench.spec import RunSpec
-from fmnbench.store import Store
 
 
 def costs_of(
@@ -31,8 +31,8 @@ def costs_of(
             unknown.setdefault(row, spec)
     if not (measure and unknown):
         return costs
-    from fmnbench.estimate import estimate  # imports torch
-    from fmnbench.executors.local import threads
+    from fmnbench.runs.estimate import estimate  # imports torch
+    from fmnbench.runs.executors.local import threads
 
     for number, (row, spec) in enumerate(unknown.items(), 1):
         name = f"{spec.track.name} {row_name(spec)}"

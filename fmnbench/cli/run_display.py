@@ -17,7 +17,7 @@ from rich.table import Column
 
 from fmnbench.cli.run_log import RunLog
 from fmnbench.cli.text import run_name
-from fmnbench.executors.base import Event
+from fmnbench.runs.executors.base import Event
 from fmnbench.spec import RunSpec
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence, Set
 import typer
 
 from fmnbench.cli.text import lasting, print_table, row_name, run_name
-from fmnbench.costs import Cost, RowKey, row_key
+from fmnbench.planning.costs import Cost, RowKey, row_key
+from fmnbench.records.store import Store
 from fmnbench.spec import Result, RunSpec
-from fmnbench.store import Store
 
 BAD = ("failed", "diverged", "timeout", "out_of_memory")
 

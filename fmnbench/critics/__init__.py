@@ -1,5 +1,6 @@
-"""Critics: one file each."""
+"""Critics, one file each; and what the author of one needs."""
 
 from fmnbench.critics.base import Critic, contrastive_loss
+from fmnbench.nn.distributions import DiagonalNormal, pairwise_features
 
-__all__ = ["Critic", "contrastive_loss"]
+__all__ = ["Critic", "DiagonalNormal", "contrastive_loss", "pairwise_features"]

@@ -10,8 +10,8 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from fmnbench.architectures.base import VAE
-from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Declined
+from fmnbench.nn.distributions import DiagonalNormal
 
 NEGLIGIBLE = -60.0  # nats below the best: e^-60 adds nothing to a sum above 1, in any precision,
 # and keeps products clear of subnormal numbers, which take a processor ten times as long

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from fmnbench.architectures.base import VAE, Trunk
 from fmnbench.critics.base import CLIP_TEMPERATURE, Critic, Direction, contrastive_loss
-from fmnbench.distributions import DiagonalNormal
+from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.registry import critics
 
 

@@ -4,7 +4,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.critics.base import Critic
-from fmnbench.distributions import DiagonalNormal
+from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.registry import critics
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fmnbench.architectures.base import VAE
 from fmnbench.critics.base import Critic, Direction, contrastive_loss
-from fmnbench.distributions import DiagonalNormal, pairwise_features
+from fmnbench.nn.distributions import DiagonalNormal, pairwise_features
 from fmnbench.registry import critics
 
 

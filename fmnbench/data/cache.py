@@ -18,8 +18,8 @@ from typing import Literal
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pydantic
 
-from fmnbench.data.catalogue import outside
-from fmnbench.data.quiet import without_bars
+from fmnbench.data.sources.catalogue import outside
+from fmnbench.data.sources.quiet import without_bars
 from fmnbench.errors import DataError, DataMissing, UsageError
 from fmnbench.files import sync_folder, write_atomically
 from fmnbench.spec import Settings
@@ -38,7 +38,7 @@ class Account:
     `source` says in words what they were read from, `form` which published form of the dataset
     that is, `files` the SHA-256 of each file by name. `dropped` counts lines of texts that were
     left out. `statistics` are those of the dataset at `settings`, its defaults, as
-    `fmnbench.fingerprint` measures them; their sha256 is the fingerprint.
+    `fmnbench.data.identity` measures them; their sha256 is the fingerprint.
     """
 
     place: str

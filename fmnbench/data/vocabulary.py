@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 import pyarrow.compute as pc  # type: ignore[import-untyped]  # the same
 from jaxtyping import Int32, Int64
 
-from fmnbench.data import local_file
+from fmnbench.data.readers import local_file
 from fmnbench.errors import DataError
 
 START, END, UNKNOWN = "<s>", "</s>", "_UNK"

@@ -6,7 +6,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from fmnbench.data.cache import SPLITS, Held
-from fmnbench.data.omniglot_images import SIDE
+from fmnbench.data.readers.omniglot_images import SIDE
 from fmnbench.datasets.base import Kept, Splits
 from fmnbench.registry import datasets
 from fmnbench.rng import derived_seed

@@ -1,6 +1,6 @@
 """Text with a known truth, made on the spot."""
 
-from fmnbench.data.synthetic_text import synthetic_text
+from fmnbench.data.synthetic.text import synthetic_text
 from fmnbench.datasets.base import Splits, text_splits
 from fmnbench.registry import datasets
 
@@ -13,7 +13,7 @@ class SyntheticText:
     """
 
     def load(self) -> Splits:
-        """Returns the default language's splits; `fmnbench.data.synthetic_text` has its truth."""
+        """Returns the default language's splits; `fmnbench.data.synthetic.text` has its truth."""
         made = synthetic_text()
         texts = {
             split: made.vocabulary.encode(getattr(made, split).documents())

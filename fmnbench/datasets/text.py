@@ -1,7 +1,7 @@
 """Any texts of one's own."""
 
 from fmnbench.data.cache import OWN_TEXTS
-from fmnbench.data.catalogue import outside
+from fmnbench.data.sources.catalogue import outside
 from fmnbench.datasets.base import KeptTexts
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets

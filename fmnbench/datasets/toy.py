@@ -10,7 +10,7 @@ from numpy.random import RandomState
 from torch import Tensor
 
 from fmnbench.datasets.base import Splits
-from fmnbench.distributions import LOG_2PI
+from fmnbench.nn.distributions import LOG_2PI
 from fmnbench.registry import datasets
 
 DIMENSIONS = 16

@@ -11,9 +11,9 @@ from torch import Generator, Tensor
 
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
-from fmnbench.distributions import AutoregressiveCategorical, DiagonalNormal, Likelihood
 from fmnbench.errors import Declined
-from fmnbench.precision import autocast
+from fmnbench.nn.distributions import AutoregressiveCategorical, DiagonalNormal, Likelihood
+from fmnbench.nn.precision import autocast
 from fmnbench.rng import stream
 from fmnbench.spec import Precision
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fmnbench.distributions import DiagonalNormal, pairwise_features
 from fmnbench.metrics.base import Evaluation, split
+from fmnbench.nn.distributions import DiagonalNormal, pairwise_features
 from fmnbench.registry import metrics
 
 VALUES = {"cpu": 2**20}  # pairs per block: 8 MB of float64, near what a CPU's cache holds

@@ -7,10 +7,10 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
-from fmnbench.distributions import DiagonalNormal
 from fmnbench.errors import Declined
-from fmnbench.lengths import text_lengths
 from fmnbench.metrics.base import Evaluation, samples_per_pass, split
+from fmnbench.nn.distributions import DiagonalNormal
+from fmnbench.nn.lengths import text_lengths
 from fmnbench.registry import metrics
 
 ROWS = 256  # test rows that are decoded together

@@ -4,16 +4,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fmnbench.distributions import (
+from fmnbench.errors import Declined
+from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.density_coverage import against_test_rows
+from fmnbench.nn.distributions import (
     AutoregressiveBernoulli,
     IndependentBernoulli,
     IsotropicNormal,
     Likelihood,
 )
-from fmnbench.errors import Declined
-from fmnbench.lengths import text_lengths
-from fmnbench.metrics.base import Evaluation
-from fmnbench.metrics.density_coverage import against_test_rows
+from fmnbench.nn.lengths import text_lengths
 from fmnbench.registry import metrics
 from fmnbench.rng import stream
 

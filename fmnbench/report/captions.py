@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fmnbench.board import Board, Column, Conclusion, value
-from fmnbench.published import Published
+from fmnbench.board.published import Published
 from fmnbench.report.base import name, short_name
 from fmnbench.spec import Settings
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fmnbench.board import Board, Row
+from fmnbench.board.statistics import mean
 from fmnbench.report.base import Options, printable
 from fmnbench.spec import Result, digest
-from fmnbench.statistics import mean
 
 if TYPE_CHECKING:  # only who draws waits for it, and needs it installed
     from matplotlib.axes import Axes

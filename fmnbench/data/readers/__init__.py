@@ -1,0 +1,1 @@
+"""How files become tables: drawings and texts in the layouts in which they are published."""

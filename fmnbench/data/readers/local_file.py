@@ -1,0 +1,17 @@
+"""A file on this machine, before anybody parses it: is it there, and no web page in its place."""
+
+from pathlib import Path
+
+from fmnbench.data.sources import content
+from fmnbench.errors import DataError
+
+
+def require(path: Path, form: str) -> None:
+    """Raises DataError where a path is no readable file, empty, or a web page in its place."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(content.HEAD)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected {form}.") from error
+    if not head or content.is_html(head):
+        raise DataError(f"{path} is {content.describe(head)}; expected {form}.")

@@ -1,0 +1,1 @@
+"""A synthetic language whose truth is known."""

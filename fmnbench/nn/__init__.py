@@ -1,0 +1,1 @@
+"""Torch code that is no component: distributions, decoding, cross entropy, recurrences."""

@@ -1,0 +1,183 @@
+"""Layers for texts: the encoder's embedding and LSTM, the decoder's; no work on padding."""
+
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from fmnbench.errors import UsageError
+from fmnbench.nn.cross_entropy import word_log_probs
+from fmnbench.nn.decoding import State
+from fmnbench.nn.lengths import text_lengths
+from fmnbench.nn.lstm_recurrence import Reading, Recurrence, Walk, full
+
+Initialisation: TypeAlias = Literal["torch", "uniform"]
+ZInput: TypeAlias = Literal["mapped", "plain"]
+
+WEIGHTS = 0.01  # weights start within ± this, He et al. 2019
+EMBEDDINGS = 0.1  # and embeddings within this
+ROWS = {"cpu": 128}  # texts per pass, all their samples counted: bounds memory
+ACCELERATOR_ROWS = 256
+
+
+def predicted(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
+    """Returns how many words of each text are predicted: all behind <s>, the first </s> too."""
+    words = text_lengths(x) - 1
+    assert not len(x) or bool(words.min() > 0), "a text has no </s> behind its <s>"
+    return words
+
+
+def rows_by_length(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
+    """Returns the places of rows, the longest text first: neighbours are of like length."""
+    return predicted(x).argsort(descending=True, stable=True)
+
+
+def rows_per_pass(x: Int[Tensor, "n t"]) -> int:
+    """Returns how many texts pass through the layers together."""
+    return ROWS.get(x.device.type, ACCELERATOR_ROWS)
+
+
+def require_settings(dropout: float, **sizes: int) -> None:
+    """Raises UsageError where a size is below 1 or dropout no probability below 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"{name} is {size}; it must be 1 or above.")
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout is {dropout}; it must be 0 or above and below 1.")
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, initialisation: Initialisation) -> None:
+    """Draws all weights anew as He et al. (2019) do, if `uniform`; else leaves torch's."""
+    if initialisation == "torch":
+        return
+    for weight in module.parameters():
+        weight.uniform_(-WEIGHTS, WEIGHTS)
+    for layer in module.modules():
+        if isinstance(layer, nn.Embedding):
+            layer.weight.uniform_(-EMBEDDINGS, EMBEDDINGS)
+
+
+class WordEmbedding(nn.Module):
+    """The embeddings of the words of texts, padding left out."""
+
+    def __init__(self, words: int, size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+
+    def forward(self, x: Int[Tensor, "n t"]) -> PackedSequence:
+        lengths = 1 + predicted(x).cpu()
+        ids = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return PackedSequence(self.embedding(ids.data), *ids[1:])
+
+
+class LastState(nn.Module):
+    """The state of an LSTM behind the last word of each row."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.recurrence = Recurrence(inputs, 0, hidden)
+
+    def forward(self, packed: PackedSequence) -> Float[Tensor, "n h"]:
+        walk, inputs = Walk.through(packed), packed.data
+        zeros = inputs.new_zeros(walk.sizes[0], 1, self.recurrence.hidden)
+        nothing = zeros[..., :0]  # is what a row adds to its words
+        states = self.recurrence.over(inputs, walk)(nothing, zeros, zeros)[:, 0]
+        places = torch.arange(len(states), device=states.device)
+        padded, lengths = pad_packed_sequence(PackedSequence(places, *packed[1:]))
+        last = padded.gather(0, (lengths - 1).to(places.device)[None])[0]
+        ends: Tensor = states[last]
+        return ends
+
+
+class WordDecoder(nn.Module):
+    """The log-probability of each word of a text, from those before it and z: an LSTM.
+
+    `z_input` says what of z is beside each word: a linear map of it, as wide as the state, or z
+    itself. It also gives the first state. Without a latent that is zero. `dropout` is of the
+    embeddings and of the states that words are predicted from, in training.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        *,
+        latent: int,
+        embedding: int,
+        hidden: int,
+        dropout: float,
+        z_input: ZInput = "mapped",
+    ) -> None:
+        super().__init__()
+        self.words = words
+        self.latent = latent
+        self.dropout = dropout
+        mapped = latent and z_input == "mapped"
+        constant = hidden if mapped else latent
+        self.embedding = nn.Embedding(words, embedding)
+        self.mapping = nn.Linear(latent, hidden, bias=False) if mapped else nn.Identity()
+        self.first_cell = nn.Linear(constant, hidden, bias=False) if latent else None
+        self.recurrence = Recurrence(embedding, constant, hidden)
+        self.output = nn.Linear(hidden, words, bias=False)
+
+    def log_prob(self, x: Int[Tensor, "n t"], z: Float[Tensor, "k n d"]) -> Float[Tensor, "k n"]:
+        """Returns the log-probability of each text at each of its k samples of z, in nats.
+
+        What depends on x alone is worked out once for all k; without a latent, so is the rest.
+        """
+        if not self.latent and len(z) > 1:
+            return self.log_prob(x, z[:1]).expand(len(z), -1)
+        order, limit = rows_by_length(x), rows_per_pass(x)
+        columns = []
+        for rows in order.split(limit):
+            pairs = _pairs(x[rows])
+            embedded = self._dropped(self.embedding(pairs.data[:, 0]))
+            reading = self.recurrence.over(embedded, Walk.through(pairs))
+            parts = z[:, rows].split(max(1, limit // len(rows)))
+            columns.append(torch.cat([self._sums(pairs, reading, part) for part in parts]))
+        return torch.cat(columns, 1)[:, order.argsort()]
+
+    def start(self, z: Float[Tensor, "*n d"]) -> State:
+        """Returns state, cell and what z adds to the gates at every step, before the first."""
+        constant = self.mapping(z)
+        return *self._first(constant), self.recurrence.of_rows(constant)
+
+    @torch.no_grad()
+    def step(self, words: Int[Tensor, " n"], state: State) -> tuple[Float[Tensor, "n v"], State]:
+        """Returns the logits of the word behind `words`, and the state that has read these."""
+        h, c, of_rows = state
+        gates = self.recurrence.of_inputs(self.embedding(words)) + of_rows
+        h, c = self.recurrence.step(gates, h, c)
+        return full(self.output(h)), (h, c, of_rows)
+
+    def _first(self, constant: Float[Tensor, "*n r"]) -> tuple[Tensor, Tensor]:
+        """Returns state and cell before the first word."""
+        if self.first_cell is None:
+            zeros = constant.new_zeros(*constant.shape[:-1], self.recurrence.hidden)
+            return zeros, zeros
+        cell = self.first_cell(constant)
+        return torch.tanh(cell), cell
+
+    def _sums(
+        self, pairs: PackedSequence, reading: Reading, z: Float[Tensor, "k n d"]
+    ) -> Float[Tensor, "k n"]:
+        """Returns the log-probabilities of packed rows, summed over their words."""
+        constant = self.mapping(z.transpose(0, 1))
+        hidden = self._dropped(reading(constant, *self._first(constant)))
+        targets = pairs.data[:, 1:].expand(-1, len(z)).flatten()
+        each = word_log_probs(hidden.flatten(0, 1), self.output.weight, targets)
+        packed = PackedSequence(each.view(-1, len(z)), *pairs[1:])
+        by_word: Tensor = pad_packed_sequence(packed)[0]
+        return by_word.sum(0).T
+
+    def _dropped(self, values: Tensor) -> Tensor:
+        return F.dropout(values, self.dropout, self.training)
+
+
+def _pairs(x: Int[Tensor, "n t"]) -> PackedSequence:
+    """Returns each word that is read and the one behind it, of rows from long to short."""
+    pairs = torch.stack([x[:, :-1], x[:, 1:]], -1)
+    return pack_padded_sequence(pairs, predicted(x).cpu(), batch_first=True)

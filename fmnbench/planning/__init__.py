@@ -1,0 +1,1 @@
+"""From a selection to exact runs: suites, plans and costs. No torch."""

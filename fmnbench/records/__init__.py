@@ -1,0 +1,1 @@
+"""Records: their schema, their store and bundles of them. No torch."""

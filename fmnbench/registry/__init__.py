@@ -1,0 +1,26 @@
+"""The registers of components, their declarations and their settings. No torch."""
+
+from fmnbench.registry.declarations import BUILT_IN, Entry
+from fmnbench.registry.registers import (
+    REGISTRIES,
+    Registry,
+    architectures,
+    critics,
+    datasets,
+    load_plugin,
+    metrics,
+    objectives,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "REGISTRIES",
+    "Entry",
+    "Registry",
+    "architectures",
+    "critics",
+    "datasets",
+    "load_plugin",
+    "metrics",
+    "objectives",
+]

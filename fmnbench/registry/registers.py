@@ -1,0 +1,225 @@
+"""The registers of components: found by reading their files, imported only when used.
+
+A component is one file with `@critics.register("margin")`. Files of this package are listed from
+their source text, so that `fmnbench list` and tab completion never wait for torch.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from fmnbench.errors import ComponentError, UsageError, unknown
+from fmnbench.registry import settings
+from fmnbench.registry.declarations import BUILT_IN, Entry, declarations, first_line
+from fmnbench.spec import Setting, Settings
+
+Component = TypeVar("Component", bound=Callable[..., object])
+
+
+class Registry:
+    """The register of one kind of component.
+
+    `label` is its variable's name and the entry-point group's last part, `kind` the singular.
+    """
+
+    def __init__(self, label: str, kind: str) -> None:
+        self.label = label
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+        self._objects: dict[str, Callable[..., object]] = {}
+        self._scanned = False
+
+    def __repr__(self) -> str:
+        return f"Registry({self.label!r})"
+
+    def register(self, name: str, **attributes: Setting) -> Callable[[Component], Component]:
+        """Returns a decorator that registers a class or function under a name.
+
+        Keywords describe it: `source` (a citation), `version` (raise it when its numbers move).
+        """
+
+        def add(component: Component) -> Component:
+            module = component.__module__
+            self._require_free(name, module)
+            self._objects[name] = component
+            if name not in self._entries:
+                self._entries[name] = Entry(
+                    name=name,
+                    summary=first_line(component.__doc__),
+                    attributes=attributes,
+                    module=module,
+                    path=_source_path(module),
+                    origin=module,
+                )
+            return component
+
+        return add
+
+    def entries(self) -> list[Entry]:
+        """Returns all entries, sorted by name; broken ones say why they are."""
+        self._scan()
+        return [self._entries[name] for name in sorted(self._entries)]
+
+    def names(self) -> list[str]:
+        """Returns the names of all entries that are not known to be broken."""
+        return [entry.name for entry in self.entries() if entry.broken is None]
+
+    def entry(self, name: str) -> Entry:
+        """Returns one entry; an unknown name is a UsageError with the nearest guess."""
+        self._scan()
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def get(self, name: str) -> Callable[..., object]:
+        """Returns the component itself, importing its file; a broken one is a ComponentError."""
+        entry = self.entry(name)
+        if entry.broken is None and name not in self._objects:
+            entry = self._import(entry)
+        if entry.broken is not None:
+            raise ComponentError(f"The {self.kind} '{name}' is broken: {entry.broken}")
+        return self._objects[name]
+
+    def version(self, name: str) -> str:
+        """Returns what a key holds of the component's code.
+
+        A component of this package states its version; of an outsider's file it is the hash,
+        so that no record outlives an edit unnoticed.
+        """
+        entry = self.entry(name)
+        if entry.origin != BUILT_IN and entry.path is not None:
+            return hashlib.sha256(entry.path.read_bytes()).hexdigest()[:12]
+        return str(entry.attributes.get("version", 1))
+
+    def settings(self, name: str) -> dict[str, Setting]:
+        """Returns the component's settings with their defaults: its keyword-only arguments."""
+        return settings.defaults(self.get(name), f"{self.kind} '{name}'")
+
+    def fill(self, name: str, given: Settings) -> dict[str, Setting]:
+        """Returns all settings of a component, those given in place of their defaults.
+
+        An unknown setting or a value of the wrong type is a UsageError.
+        """
+        return settings.filled(self.get(name), given, f"{self.kind} '{name}'")
+
+    def load_file(self, path: Path) -> int:
+        """Imports the components of this kind that a file declares; returns how many.
+
+        A file that does not run, or takes a name that is taken, is a UsageError.
+        """
+        self._scan()
+        place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+        module = f"fmnbench_plugin_{path.stem}_{place}"
+        found = declarations(path, self.label, module, f"plug-in {path.name}")
+        for entry in found:
+            holder = self._entries.get(entry.name, entry)
+            if holder.path != entry.path:
+                raise UsageError(
+                    f"The plug-in {path} names a {self.kind} '{entry.name}', as {holder.origin} "
+                    "does; choose another name."
+                )
+            self._entries[entry.name] = entry
+            broken = entry.broken or self._import(entry).broken
+            if broken is not None:
+                del self._entries[entry.name]
+                raise UsageError(f"The plug-in {path} does not run: {broken}")
+        return len(found)
+
+    def _scan(self) -> None:
+        if self._scanned:
+            return
+        self._scanned = True
+        folder = Path(__file__).parents[1] / self.label
+        for path in sorted(folder.glob("*.py")):
+            module = f"fmnbench.{self.label}.{path.stem}"
+            for entry in declarations(path, self.label, module, BUILT_IN):
+                self._require_free(entry.name, module)
+                self._entries[entry.name] = entry
+        for point in importlib.metadata.entry_points(group=f"fmnbench.{self.label}"):
+            self._add_entry_point(point)
+
+    def _require_free(self, name: str, module: str) -> None:
+        holders = {self._objects[name].__module__} if name in self._objects else set()
+        if name in self._entries:
+            holders.add(self._entries[name].module)
+        for holder in holders - {module}:
+            raise UsageError(f"Two {self.label} are named '{name}': {holder} and {module}.")
+
+    def _add_entry_point(self, point: importlib.metadata.EntryPoint) -> None:
+        """Imports an installed plug-in; one that fails is kept, marked as broken."""
+        origin = f"entry point of {point.dist.name if point.dist else point.module}"
+        holder = self._entries.get(point.name)
+        try:
+            if holder is not None:
+                self._require_free(point.name, point.module)
+            self.register(point.name)(point.load())
+        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a plug-in may raise anything
+            name = point.name if holder is None else f"{point.name} ({point.module})"
+            broken = _reason(error)
+            self._entries[name] = Entry(
+                name=name, module=point.module, origin=origin, broken=broken
+            )
+            return
+        self._entries[point.name] = dataclasses.replace(self._entries[point.name], origin=origin)
+
+    def _import(self, entry: Entry) -> Entry:
+        """Imports an entry's file; returns the entry, marked as broken if that failed."""
+        try:
+            if entry.origin == BUILT_IN:
+                importlib.import_module(entry.module)
+            elif entry.module not in sys.modules:
+                assert entry.path is not None
+                _import_file(entry.module, entry.path)
+        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a file may raise anything
+            entry = dataclasses.replace(entry, broken=_reason(error))
+            self._entries[entry.name] = entry
+        return entry
+
+
+def _import_file(name: str, path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+
+
+def _source_path(module: str) -> Path | None:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return Path(file) if file else None
+
+
+datasets = Registry("datasets", "dataset")
+architectures = Registry("architectures", "architecture")
+critics = Registry("critics", "critic")
+objectives = Registry("objectives", "objective")
+metrics = Registry("metrics", "metric")
+REGISTRIES = {each.label: each for each in (datasets, architectures, critics, objectives, metrics)}
+
+
+def load_plugin(path: Path) -> None:
+    """Registers all components that a Python file declares.
+
+    A file that is missing, does not run or declares none is a UsageError.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no plug-in file '{path}'.")
+    found = sum(registry.load_file(path.resolve()) for registry in REGISTRIES.values())
+    if found == 0:
+        example = '@critics.register("name")'
+        raise UsageError(f"{path} registers nothing; a component has a decorator {example}.")

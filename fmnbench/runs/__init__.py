@@ -1,0 +1,1 @@
+"""From a RunSpec to a Result: execution, provenance, executors."""

@@ -1,0 +1,210 @@
+"""The local executor: each run in a process of its own, some at a time, on this machine."""
+
+import collections
+import dataclasses
+import math
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+
+from fmnbench.records.store import Store
+from fmnbench.registry import datasets
+from fmnbench.runs.executors.base import Event, Options
+from fmnbench.runs.executors.worker import BUSY, save, work
+from fmnbench.runs.provenance import provenance
+from fmnbench.spec import Result, RunSpec, Status
+
+POLL = 0.5  # seconds between looks at timeouts and at locks of other processes
+# Of a worker, where the user has not set it: each step allocates arrays of other sizes.
+MEMORY = {
+    # glibc keeps freed arrays of up to 4 MiB for the next step, which returning them would make
+    # twice as long; larger ones kept would leave holes, gigabytes after an epoch of texts
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    # huge pages make new memory cheap: without them a step of texts takes a tenth longer
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    # oneDNN keeps code by the shape of a product, of 1,024 unless told; texts always have new ones
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "160",
+}
+GRACE = 5.0  # seconds that a killed process may take to go
+
+
+@dataclasses.dataclass(kw_only=True)
+class Running:
+    """A run under way."""
+
+    spec: RunSpec
+    process: BaseProcess
+    pipe: Connection
+    since: float  # of the run itself: starting a worker's Python is not the run's fault
+    busy: bool = False
+    finished: bool = False
+
+
+class LocalExecutor:
+    """Runs specs in worker processes, `jobs` at a time, each with its share of the cores.
+
+    Workers are forked from a server that has torch imported, so a start costs milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[Running] = []
+
+    def __call__(
+        self, specs: Sequence[RunSpec], options: Options, listen: Callable[[Event], None]
+    ) -> None:
+        """Runs all specs; a KeyboardInterrupt ends the workers and goes on to the caller."""
+        self._options, self._listen = options, listen
+        self._store = Store(options.store)
+        self._queue = collections.deque(specs)
+        self._busy_until: dict[str, float] = {}
+        self._failed = False
+        try:
+            while (self._queue and not self._stopping) or self._running:
+                self._fill()
+                self._hear()
+                self._end_late_ones()
+        finally:
+            for running in self._running:
+                _kill(running.process)
+            self._running.clear()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._failed and self._options.fail_fast
+
+    def _fill(self) -> None:
+        """Starts runs in free places; one that another process is at waits its turn again."""
+        for _ in range(len(self._queue)):
+            if len(self._running) == self._options.jobs or self._stopping:
+                return
+            spec = self._queue.popleft()
+            if self._busy_until.get(spec.key, 0.0) > time.monotonic():
+                self._queue.append(spec)
+            else:
+                self._running.append(self._start(spec))
+
+    def _start(self, spec: RunSpec) -> Running:
+        context = _context(_imports(spec))
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=work,
+            args=(spec, self._options, threads(self._options.jobs), theirs),
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        return Running(spec=spec, process=process, pipe=ours, since=time.monotonic())
+
+    def _hear(self) -> None:
+        """Passes on what workers say, for half a second or until one of them ends."""
+        pipes = {running.pipe: running for running in self._running}
+        for ready in wait(list(pipes), timeout=POLL):
+            assert isinstance(ready, Connection)
+            running = pipes[ready]
+            try:
+                message = ready.recv()
+            except EOFError:
+                self._close(running)
+                continue
+            if message == BUSY:
+                running.busy = True
+            else:
+                if message.kind == "started":
+                    running.since = time.monotonic()
+                running.finished = message.kind in ("finished", "elsewhere")
+                self._tell(message)
+
+    def _tell(self, event: Event) -> None:
+        if event.kind == "finished" and event.status not in ("done", "skipped"):
+            self._failed = True
+        self._listen(event)
+
+    def _close(self, running: Running) -> None:
+        """Takes a worker that has hung up off the list; one that died at its run is recorded."""
+        self._running.remove(running)
+        running.process.join()
+        if running.busy:
+            self._queue.append(running.spec)
+            self._busy_until[running.spec.key] = time.monotonic() + POLL
+        elif not running.finished:
+            code = running.process.exitcode or 0
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            self._record(running, "failed", f"the worker process was lost: {how}")
+
+    def _end_late_ones(self) -> None:
+        limit = self._options.timeout or math.inf
+        for running in list(self._running):
+            if time.monotonic() - running.since > limit and not running.finished:
+                _kill(running.process)
+                self._running.remove(running)
+                self._record(running, "timeout", f"not done after {limit:g} s")
+
+    def _record(self, running: Running, status: Status, error: str) -> None:
+        """Stores the ending of a run whose worker could not do it."""
+        spec, options = running.spec, self._options
+        origin = provenance(
+            device=options.device,
+            device_name=None,
+            threads=threads(options.jobs),
+            dataset=spec.dataset_fingerprint,
+            plugins=options.plugins,
+        )
+        seconds = time.monotonic() - running.since
+        result = Result(
+            spec=spec,
+            status=status,
+            error=error,
+            provenance=dataclasses.replace(origin, seconds=seconds),
+        )
+        save(self._store, result, self._store.get(spec.track.name, spec.key))
+        self._tell(Event(spec=spec, kind="finished", status=status, error=error))
+
+
+def _imports(spec: RunSpec) -> list[str]:
+    """Returns the modules that workers share with the server that they are forked from."""
+    dataset = datasets.get(spec.track.dataset)
+    return ["fmnbench.runs.executors.worker", *getattr(dataset, "imports", ())]
+
+
+def _context(preloaded: list[str]) -> SpawnContext | ForkServerContext:
+    """Returns the way to start workers; on POSIX a server with torch imported, ready to fork."""
+    if os.name != "posix":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(preloaded)
+    ours = {name: value for name, value in MEMORY.items() if name not in os.environ}
+    os.environ.update(ours)
+    resource_tracker.ensure_running()  # first: its start would unblock what follows
+    # the server and its workers inherit a blocked Ctrl-C: it is this process's to handle
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for name in ours:
+            del os.environ[name]
+    return context
+
+
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+def threads(jobs: int) -> int:
+    """Returns a run's share of the cores, so many at a time."""
+    return max(1, cores() // jobs)
+
+
+def _kill(process: BaseProcess) -> None:
+    process.kill()
+    process.join(GRACE)

@@ -1,0 +1,111 @@
+"""One run in a process of its own: lock, run, record; told to the parent through a pipe."""
+
+import dataclasses
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fmnbench.records.store import Store
+from fmnbench.registry import load_plugin
+from fmnbench.runs.executors.base import Event, EventKind, Options
+from fmnbench.runs.run import WEIGHTS, Setting, execute
+from fmnbench.spec import Attempt, Result, RunSpec
+
+BUSY = "busy"  # sent where another process holds the lock of the run
+
+
+def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+    """Carries out a run, unless another process is at it, and stores its record.
+
+    The record is in the store before the news of it is sent. The parent's death ends this
+    process at once.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    _load_plugins(options.plugins)
+    store = Store(options.store)
+    lock = FileLock(lock_path(store, spec))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _tell(pipe, BUSY)
+        return
+    try:
+        _work_alone(spec, options, threads, pipe)
+    finally:
+        lock.release()
+
+
+def _work_alone(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+    """Carries out a run whose lock is held, unless its record has come meanwhile."""
+    store = Store(options.store)
+    before = store.get(spec.track.name, spec.key)
+    if before is not None and before.status not in options.retry:
+        _tell(pipe, _news(before, "elsewhere"))
+        return
+    _tell(pipe, Event(spec=spec, kind="started"))
+    result = execute(
+        spec,
+        Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
+        work=store.work(spec.key),
+        report=lambda epoch, entry: _tell(
+            pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
+        ),
+    )
+    save(store, result, before)
+    _tell(pipe, _news(result, "finished"))
+
+
+def save(store: Store, result: Result, before: Result | None) -> None:
+    """Stores a result, with the ending that it replaces in its history.
+
+    A done run's weights are kept; its folder goes, with the lock: who waits for that finds the
+    record.
+    """
+    if before is not None:
+        history = (*before.history, Attempt(status=before.status, error=before.error))
+        result = dataclasses.replace(result, history=history)
+    store.save(result, replace=before is not None)
+    if result.status == "done":
+        weights = store.weights(result.spec.key)
+        weights.parent.mkdir(exist_ok=True)
+        (store.work(result.spec.key) / WEIGHTS).replace(weights)
+        shutil.rmtree(store.work(result.spec.key), ignore_errors=True)
+
+
+def lock_path(store: Store, spec: RunSpec) -> Path:
+    """Returns the file that is locked while a process is at a run."""
+    folder = store.work(spec.key)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "lock"
+
+
+def _news(result: Result, kind: EventKind) -> Event:
+    return Event(spec=result.spec, kind=kind, status=result.status, error=result.error)
+
+
+def _load_plugins(plugins: Sequence[Path]) -> None:
+    for path in plugins:
+        load_plugin(path)
+
+
+def _tell(pipe: Connection, message: Event | str) -> None:
+    """Sends news to the parent; without one there is nothing left to do."""
+    try:
+        pipe.send(message)
+    except OSError:
+        os._exit(1)
+
+
+def _end_with_parent(pipe: Connection) -> None:
+    """Waits for the parent to go, which closes the pipe; nobody would read what came after."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)

@@ -1,0 +1,217 @@
+"""The training loop: one for all tracks, critics and objectives."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Num
+from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
+
+from fmnbench.architectures.base import VAE
+from fmnbench.critics.base import Critic
+from fmnbench.datasets.base import Splits
+from fmnbench.errors import Diverged
+from fmnbench.metrics.information import minibatch_mutual_information
+from fmnbench.nn.distributions import DiagonalNormal
+from fmnbench.nn.precision import autocast
+from fmnbench.objectives.base import Objective, Progress
+from fmnbench.rng import isolated, stream
+from fmnbench.spec import RunSpec, Track
+from fmnbench.training.batches import shuffled
+from fmnbench.training.checkpoint import Checkpoint, Progression
+from fmnbench.training.plateau import Plateau
+
+TERMS = ("loss", "reconstruction", "kl", "critic")
+
+EpochReport = Callable[[int, dict[str, float]], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """The three parts that a loss is made of, and λ."""
+
+    vae: VAE
+    critic: Critic
+    objective: Objective
+    lambda_: float
+
+    def losses(
+        self, x: Num[Tensor, "n x"], noise: Generator, progress: Progress
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"], DiagonalNormal, Float[Tensor, "n d"]]:
+        """Returns a batch's loss, its four terms (without gradients), posterior and sample.
+
+        loss = mean of the objective over rows + λ · critic, in nats.
+        """
+        q = self.vae.encode(x)
+        z = q.rsample(generator=noise)
+        reconstruction = -self.vae.decode(z).log_prob(x)
+        kl = q.kl_from_standard()
+        contrast = self.critic(x, z, q)
+        loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * contrast
+        with torch.no_grad():
+            # the mean over no dimensions would be no number
+            rate = kl.mean() * kl.shape[1] if kl.shape[1] else kl.sum()
+            terms = torch.stack([loss, reconstruction.mean(), rate, contrast])
+        return loss, terms, q, z
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Returns the trained parts by name."""
+        return {"vae": self.vae, "critic": self.critic, "objective": self.objective}
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Returns every parameter once."""
+        return [weight for part in self.modules().values() for weight in part.parameters()]
+
+    def train(self, mode: bool) -> None:
+        """Puts all parts into training or evaluation mode."""
+        for part in self.modules().values():
+            part.train(mode)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Streams:
+    """The independent generators of one run: order of rows, posterior noise, binarisation."""
+
+    order: Generator
+    noise: Generator
+    pixels: Generator
+
+    @classmethod
+    def of(cls, seed: int, device: torch.device) -> "Streams":
+        """Returns the streams of a seed; they do not depend on the method."""
+        return cls(
+            order=stream(seed, "train/order"),
+            noise=stream(seed, "train/noise", device),
+            pixels=stream(seed, "train/pixels", device),
+        )
+
+
+def train(
+    model: Model, splits: Splits, spec: RunSpec, *, checkpoint: Path | None, report: EpochReport
+) -> Progression:
+    """Trains in place from the checkpoint on, if there is one; returns the curve and costs.
+
+    Raises Diverged when a loss is not finite. `report` is called with each epoch's entry.
+    """
+    track = spec.track
+    streams = Streams.of(spec.seed, splits.train.device)
+    optimizer = _optimizer(model, track)
+    plateau = Plateau(track, model.modules(), optimizer)
+    saved = Checkpoint(
+        path=checkpoint or Path(),
+        parts={**model.modules(), "optimizer": optimizer, "plateau": plateau},
+        generators=vars(streams),
+    )
+    progression = saved.load() if checkpoint else Progression()
+    while progression.epoch < track.epochs and not _is_over(progression, plateau, track):
+        started, processor_started = time.perf_counter(), time.process_time()
+        try:
+            with isolated(spec.seed, f"dropout/{progression.epoch}", splits.train.device):
+                entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
+            progression.epoch += 1
+            if progression.epoch % track.validate_every == 0:
+                entry |= validate(model, splits, track, spec.seed, progression.epoch)
+                _note_improvement(progression, entry["validation.loss"])
+                bound = entry["validation.reconstruction"] + entry["validation.kl"]
+                plateau.note(bound, progression.epoch)
+        except Diverged as error:
+            error.curve = tuple(progression.curve)
+            raise
+        progression.curve.append(entry)
+        progression.seconds += time.perf_counter() - started
+        progression.processor_seconds += time.process_time() - processor_started
+        if checkpoint:
+            saved.save(progression)
+        report(progression.epoch, entry)
+    plateau.restore()
+    return progression
+
+
+def _epoch(
+    model: Model,
+    splits: Splits,
+    track: Track,
+    streams: Streams,
+    optimizer: Optimizer,
+    epoch: int,
+) -> dict[str, float]:
+    """Takes one pass over the training rows in a new order; returns its mean terms."""
+    model.train(True)
+    n, device = len(splits.train), splits.train.device
+    batches = shuffled(splits, track.batch_size, streams.order, length_pool=track.length_pool)
+    steps = len(batches)
+    parameters = model.parameters()
+    totals = torch.zeros(len(TERMS), dtype=torch.float64, device=device)
+    for step, rows in enumerate(batches):
+        x = splits.visit(rows, streams.pixels)
+        progress = Progress(step=epoch * steps + step, epoch=epoch + step / steps)
+        with autocast(track.precision, device):
+            loss, terms, _, _ = model.losses(x, streams.noise, progress)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if track.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(parameters, track.gradient_clip)
+        optimizer.step()
+        totals.add_(terms, alpha=len(rows) / n)
+    entry = {"epoch": epoch + 1.0} | dict(zip(TERMS, totals.tolist(), strict=True))
+    _require_finite(entry, "training")
+    return entry
+
+
+@torch.no_grad()
+def validate(
+    model: Model, splits: Splits, track: Track, seed: int, epoch: int
+) -> dict[str, float]:
+    """Returns the loss terms and the minibatch information of the validation rows, in nats.
+
+    The terms are those of training, λ · critic included, at batches of the training size.
+    """
+    model.train(False)
+    rows = splits.validation
+    noise = stream(seed, f"validation/{epoch}", rows.device)
+    steps = epoch * math.ceil(len(splits.train) / track.batch_size)
+    progress = Progress(step=steps, epoch=float(epoch))
+    totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
+    latents: list[tuple[Tensor, Tensor, Tensor]] = []
+    for x in rows.split(track.batch_size):
+        with autocast(track.precision, rows.device):
+            _, terms, q, z = model.losses(x, noise, progress)
+        totals.add_(terms, alpha=len(x) / len(rows))
+        latents.append((z, q.mean, q.log_variance))
+    names = [f"validation.{name}" for name in TERMS]
+    entry = dict(zip(names, totals.tolist(), strict=True))
+    _require_finite(entry | {"epoch": float(epoch)}, "validation")
+    z, mean, log_variance = (torch.cat(parts) for parts in zip(*latents, strict=True))
+    information = minibatch_mutual_information(z, mean, log_variance, track.batch_size)
+    return entry | {"validation.mi_batch": information}
+
+
+def _optimizer(model: Model, track: Track) -> Optimizer:
+    parameters = model.parameters()
+    rate, decay = track.learning_rate, track.weight_decay
+    if track.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay)
+    kind = torch.optim.AdamW if track.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=rate, weight_decay=decay, fused=True)
+
+
+def _note_improvement(progression: Progression, loss: float) -> None:
+    if loss < progression.best:
+        progression.best, progression.stale = loss, 0
+    else:
+        progression.stale += 1
+
+
+def _is_over(progression: Progression, plateau: Plateau, track: Track) -> bool:
+    stale = track.patience is not None and progression.stale >= track.patience
+    return stale or plateau.is_over
+
+
+def _require_finite(entry: dict[str, float], phase: str) -> None:
+    for name, value in entry.items():
+        if not math.isfinite(value):
+            raise Diverged(f"{name} is {value} in {phase} epoch {entry['epoch']:.0f}")

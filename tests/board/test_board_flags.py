@@ -1,0 +1,239 @@
+import pytest
+
+from fmnbench.board import boards
+from fmnbench.board.published import Published
+from fmnbench.report.captions import sources
+
+NLL = {0: 10.0, 1: 11.0, 2: 13.0}
+
+
+def only(results, **options):
+    (board,) = boards(results, **options)
+    return board
+
+
+def rows_of(board):
+    return {row.label: row for row in board.rows}
+
+
+def marked(board, row, metric=None):
+    """Returns the footnotes of a row, or of one of its cells."""
+    numbers = row.cells[metric].notes if metric else row.notes
+    return [board.notes[number - 1] for number in numbers]
+
+
+def published(**fields):
+    cell = {"track": "toy-mlp", "critic": "none", "objective": "elbo", "lambda_": 0.0}
+    cell |= {"metric": "nll", "mean": 10.0, "std": 1.0, "runs": 3, "std_kind": "population"}
+    return Published(**(cell | {"source": "S", "table": "T", "estimator": "E"} | fields))
+
+
+@pytest.mark.parametrize(("nll", "flagged"), [(49.99, False), (50.0, True), (60.0, True)])
+def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, flagged):
+    for protocol in ("standard", "report"):
+        board = only(row({0: nll}, metrics={"reference.nll": 50.0}), protocol=protocol)
+        notes = marked(board, board.rows[0])
+        assert any("has learned nothing" in note for note in notes) == flagged
+
+
+def test_only_the_seeds_that_learned_nothing_are_named(row):
+    board = only(row({0: 45.0, 1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
+    (note,) = marked(board, board.rows[0])
+    assert note.startswith("has learned nothing with seeds 1, 2: its")
+    board = only(row({1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
+    assert marked(board, board.rows[0])[0].startswith("has learned nothing: its")
+
+
+FREE = {"name": "toy-mlp-latent-free", "architecture": "pixelcnn"}
+
+
+@pytest.mark.parametrize(("nll", "flagged"), [(29.99, False), (30.0, True), (49.0, True)])
+def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagged):
+    models = row({0: 29.0, 1: 31.0}, track=FREE)
+    board = only([*row({0: nll}, metrics={"reference.nll": 50.0}), *models])
+    (model, constant) = board.references
+    assert (model.label, model.n, model.means) == ("latent-free pixelcnn", 2, {"nll": 30.0})
+    assert constant.means == {"nll": 50.0}
+    notes = marked(board, board.rows[0])
+    said = [
+        "gains no likelihood by its latent: its importance-weighted NLL does not beat the 30.00 "
+        "nats of the latent-free pixelcnn"
+    ]
+    assert notes == said * flagged
+
+
+def test_a_seed_above_both_references_has_learned_nothing_and_is_marked_once(row):
+    models = row({0: 30.0}, track=FREE)
+    results = row({0: 20.0, 1: 40.0, 2: 60.0}, metrics={"reference.nll": 50.0})
+    board = only([*results, *models])
+    nothing, idle = marked(board, board.rows[0])
+    assert nothing.startswith("has learned nothing with seed 2: ")
+    assert idle.startswith("gains no likelihood by its latent with seed 1: ")
+
+
+def test_a_latent_free_model_of_other_data_is_no_reference(row):
+    models = row({0: 29.0}, track=FREE, dataset_fingerprint="cd" * 8)
+    assert only([*row({0: 40.0}), *models]).references == ()
+
+
+def test_a_latent_free_model_alone_is_a_table(row):
+    assert only(row({0: 29.0}, track=FREE)).title == FREE["name"]
+
+
+def test_a_decoder_that_ignores_z_is_marked_with_its_seeds(make_result):
+    results = [
+        make_result(seed=seed, metrics={"z_dependence": value})
+        for seed, value in enumerate([0.5, 0.9e-3, 1.1e-3, 0.0])
+    ]
+    board = only(results)
+    assert "ignores z with seeds 1, 3:" in marked(board, board.rows[0])[0]
+    board = only(results[3:])
+    assert "ignores z:" in marked(board, board.rows[0])[0]
+    assert only(results[:1]).notes == ()
+
+
+def test_a_decoder_without_a_mean_is_marked_by_what_the_z_of_others_costs(make_result):
+    gains = [0.099, 0.1, -0.3, 5.0]
+    board = only([make_result(seed=seed, metrics={"z_gain": v}) for seed, v in enumerate(gains)])
+    assert "ignores z with seeds 0, 2:" in marked(board, board.rows[0])[0]
+    with_mean = make_result(metrics={"z_gain": 0.0, "z_dependence": 0.5})
+    assert only([with_mean]).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "ceiling"),
+    [
+        ("mi_lower", "mi_ceiling"),
+        ("mi_upper", "mi_ceiling"),
+        ("mi_batch", "mi_batch_ceiling"),
+        ("report.mi", "mi_batch_ceiling"),
+    ],
+)
+def test_an_information_within_5_percent_of_its_ceiling_is_marked(row, metric, ceiling):
+    protocol = "report" if metric == "report.mi" else "standard"
+    other = {"mi_ceiling": 90.0, "mi_batch_ceiling": 90.0, ceiling: 8.0}
+    for value, flagged in ((7.59, False), (7.61, True), (8.0, True), (8.3, True)):
+        board = only(row({0: value}, metric, metrics=other), protocol=protocol)
+        assert bool(board.rows[0].cells[metric].notes) == flagged
+        assert board.ceilings[ceiling] == 8.0
+
+
+def test_an_upper_estimate_beyond_the_ceiling_is_said_to_be_rough(row):
+    board = only(row({0: 55.0}, "mi_upper", metrics={"mi_ceiling": 9.0}))
+    (note,) = marked(board, board.rows[0], "mi_upper")
+    assert note.startswith("near or above 9.00 nats")
+    board = only(row({0: 9.0}, "mi_lower", metrics={"mi_ceiling": 9.0}))
+    (note,) = marked(board, board.rows[0], "mi_lower")
+    assert note.startswith("within 5 % of what this estimate can show, 9.00 nats")
+
+
+def test_references_are_means_over_the_records_that_have_them(make_result):
+    metrics = [
+        {"reference.nll": 50.0, "reference.density": 1.0},
+        {"reference.nll": 51.0},
+        {},
+    ]
+    board = only([make_result(seed=seed, metrics=found) for seed, found in enumerate(metrics)])
+    free, real = board.references
+    assert (free.n, dict(free.means)) == (2, {"nll": 50.5})
+    assert (real.n, dict(real.means)) == (1, {"density": 1.0})
+    old = {"versions": {"training": "0"}, "provenance": {"started": "2025"}}
+    stale = make_result(seed=3, metrics={"reference.nll": 99.0}, **old)
+    rest = [make_result(seed=seed, metrics=found) for seed, found in enumerate(metrics)]
+    assert only([*rest, stale]).references == board.references
+    assert only([make_result()]).references == ()
+
+
+def timed(make_result, seconds, **fields):
+    return [
+        make_result(seed=seed, timings={"train": value}, **fields)
+        for seed, value in enumerate(seconds)
+    ]
+
+
+def test_time_is_the_mean_ratio_to_the_plain_vae_of_the_same_seed(make_result):
+    plain = timed(make_result, [10.0, 20.0])
+    critic = timed(make_result, [15.0, 50.0], critic="self")
+    rows = rows_of(only([*plain, *critic]))
+    assert rows["self λ=0"].cells["time"].mean == pytest.approx((1.5 + 2.5) / 2)
+    assert rows["VAE"].cells["time"].mean == 1
+    alone = only(critic).rows[0].cells["time"]
+    assert (alone.mean, alone.hole) == (
+        None,
+        "no training time of a plain VAE to compare with",
+    )
+
+
+def test_time_is_that_of_the_processor_where_all_records_have_it(make_result):
+    plain = make_result(timings={"train": 10.0, "train.processor": 8.0})
+    fields = {"critic": "self", "timings": {"train": 90.0, "train.processor": 12.0}}
+    board = only([plain, make_result(**fields)])
+    cell = rows_of(board)["self λ=0"].cells["time"]
+    assert (cell.mean, cell.notes) == (1.5, ())
+    board = only([plain, *timed(make_result, [90.0], critic="self")])
+    cell = rows_of(board)["self λ=0"].cells["time"]
+    assert cell.mean == 9.0
+    assert "by the clock" in marked(board, rows_of(board)["self λ=0"], "time")[0]
+
+
+def test_the_clock_is_no_flaw_on_an_accelerator(make_result):
+    board = only(timed(make_result, [10.0, 20.0], provenance={"device": "cuda"}))
+    assert (board.rows[0].cells["time"].mean, board.notes) == (1.0, ())
+
+
+def test_a_stale_row_has_no_time(make_result):
+    plain = timed(make_result, [10.0])
+    old = {"versions": {"training": "0"}, "provenance": {"started": "2025"}}
+    board = only([*plain, *timed(make_result, [15.0], critic="self", **old)])
+    assert [row.cells["time"].mean for row in board.rows] == [1.0, None]
+
+
+@pytest.mark.parametrize("machine", [{"device_name": "another"}, {"threads": 64}])
+def test_times_of_two_machines_are_not_compared(make_result, machine):
+    critic = timed(make_result, [15.0], critic="self", provenance=machine)
+    board = only([*timed(make_result, [10.0]), *critic])
+    assert "another device" in marked(board, rows_of(board)["self λ=0"], "time")[0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "within"),
+    [
+        (11.0, 0.1, True),  # 0.5 away: more than 3 · 0.1, less than 10 % of 11
+        (11.7, 0.1, False),  # 1.2 away
+        (11.7, 0.41, True),  # 1.2 away: less than 3 · 0.41
+        (0.0, 3.0, False),
+        (-10.5, 1.0, False),
+    ],
+)
+def test_ours_is_within_3_std_or_10_percent_of_what_is_published(row, mean, std, within):
+    board = only(row({0: 10.0, 1: 11.0}), published=[published(mean=mean, std=std)])
+    cell = board.rows[0].cells["nll"]
+    assert cell.within is within
+    assert board.is_compared
+    assert board.rows[0].cells["kl"].published is None
+
+
+def test_values_of_another_experiment_are_shown_without_a_verdict(row):
+    board = only(row(NLL), published=[published(differs="ten times the data")])
+    cell = board.rows[0].cells["nll"]
+    assert (cell.published.mean, cell.within) == (10.0, None)
+    (line, *_) = sources(board)
+    assert line.endswith("Not the same experiment: ten times the data.")
+    (line, *_) = sources(only(row(NLL), published=[published()]))
+    assert "Not the same" not in line
+
+
+def test_what_is_published_but_not_run_is_a_row_of_holes_without_a_verdict(row):
+    values = [published(critic="self", lambda_=20.0), published(track="unknown")]
+    board = only(row(NLL), published=values)
+    cell = rows_of(board)["self λ=20"].cells["nll"]
+    assert (cell.hole, cell.published, cell.within) == ("not run", values[0], None)
+
+
+def test_published_values_stand_beside_rows_of_their_own_weight_and_critic_only(row):
+    values = [published(critic="self", lambda_=20.0)]
+    board = only([*row(NLL, critic="self", lambda_=20.0), *row(NLL)], published=values)
+    assert [row.cells["nll"].published for row in board.rows] == [*values, None]
+    other = only(row(NLL, critic="self", lambda_=1.0), published=values)
+    assert [row.cells["nll"].hole for row in other.rows] == ["not run", None]
+    assert [row.cells["nll"].published for row in other.rows] == [*values, None]

@@ -1,0 +1,98 @@
+"""The HTML page: the table's numbers, everything escaped, links that lead somewhere."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from fmnbench.board import boards
+from fmnbench.records.store import Store
+from fmnbench.report import Options, render
+from fmnbench.report.base import text_rows
+
+
+class Page(HTMLParser):
+    """The cells of each table row, the links and images, and the elements that were opened."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.links, self.images, self.opened = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.opened.append(tag)
+        given = dict(attributes)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif tag == "a":
+            self.links.append(given["href"])
+        elif tag == "img":
+            self.images.append((given["alt"], given["src"]))
+
+    def handle_data(self, data):
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture
+def results(row):
+    metrics = {"reference.nll": 200.0}
+    return [
+        *row({0: 10.0, 1: 11.0, 2: 12.0}, metrics=metrics),
+        *row({0: 20.5, 1: 21.0, 2: 23.0}, critic="self", lambda_=20.0, metrics=metrics),
+    ]
+
+
+def test_the_page_has_the_numbers_of_the_table(results):
+    (board,) = boards(results)
+    page = Page(render([board], "html"))
+    head, *lines = page.rows
+    assert head[0] == "method"
+    assert head[1] == "NLL ↓ (nats)"
+    expected = [
+        [f"{row.label}{row.mark}", *(str(cell) for cell in row.cells)] for row in text_rows(board)
+    ]
+    assert [line[:-1] for line in lines] == expected
+    assert lines[0][1].startswith("11.0")
+
+
+def test_each_seed_links_to_its_record(results):
+    page = Page(render(boards(results), "html", Options(links="../results")))
+    keys = [result.spec.key for result in results]
+    assert page.links == [f"../results/toy-mlp/{key}.json" for key in keys]
+
+
+def test_pictures_stand_below_their_table_and_not_in_the_reports_protocol(results):
+    key = results[0].spec.key
+    options = Options(pictures={key: "figures/a b.png", "0" * 16: "figures/other.png"})
+    page = Page(render(boards(results), "html", options))
+    assert page.images == [("VAE", "figures/a%20b.png")]
+    assert not Page(render(boards(results, "report"), "html", options)).images
+
+
+def test_nothing_in_a_record_becomes_an_element_of_the_page(row):
+    evil = "<img src=x onerror=alert(1)>\"'&"
+    results = row({0: 1.0}, track={"dataset": evil, "dataset_settings": {evil: evil}})
+    results += row({0: 1.0}, critic=evil, status="failed", error=evil)
+    page = Page(render(boards(results), "html"))
+    assert not page.images
+    assert set(page.opened) <= {
+        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "section"),
+        *("div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "ol", "li"),
+    }
+
+
+def test_a_page_without_records_says_so():
+    assert "There are no records yet." in render([], "html")
+
+
+def test_out_with_the_suffix_html_is_a_page(results, tmp_path, fmnbench):
+    store = Store(tmp_path / "results")
+    for result in results:
+        store.save(result)
+    out = tmp_path / "site" / "index.html"
+    assert fmnbench("report", "--store", store.folder, "--out", out).code == 0
+    page = Page(out.read_text())
+    assert all((out.parent / link).resolve().is_file() for link in page.links)
+    assert len(page.links) == 12  # toy-mlp re-runs a published table: both protocols

@@ -1,0 +1,232 @@
+"""The training loop: it learns, it repeats, it resumes to the same bits, it says when it fails."""
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+import torch
+
+from fmnbench.datasets.base import Splits
+from fmnbench.errors import Declined, Diverged, FmnbenchError
+from fmnbench.planning.plan import resolve
+from fmnbench.rng import stream
+from fmnbench.runs.run import Setting, build, execute
+from fmnbench.spec import Task, Track
+from fmnbench.training.checkpoint import Checkpoint, Progression
+from fmnbench.training.loop import train
+
+QUIET = lambda epoch, entry: None  # noqa: E731 - a listener that hears nothing
+
+
+def rows(n, purpose, grey=False):
+    values = torch.empty(n, 6).normal_(generator=stream(0, purpose))
+    return values.sigmoid() if grey else values
+
+
+def splits(n=50, grey=False):
+    parts = [rows(n, "train", grey), rows(20, "validation", grey), rows(20, "test", grey)]
+    return Splits(
+        train=parts[0], validation=parts[1], test=parts[2], kind="vectors", rebinarise=grey
+    )
+
+
+def spec(critic="none", seed=0, lambda_=1.0, **changes):
+    track = Track(
+        name="tiny",
+        dataset="toy",
+        architecture="mlp",
+        architecture_settings={"hidden": (16, 12), "latent": 3},
+        epochs=4,
+        batch_size=16,
+        learning_rate=1e-2,
+    )
+    task = Task(track=dataclasses.replace(track, **changes), critic=critic, lambda_=lambda_)
+    return resolve(task, seed)
+
+
+def trained(data, run, checkpoint=None, report=QUIET):
+    model = build(run, data)
+    progression = train(model, data, run, checkpoint=checkpoint, report=report)
+    return model, progression
+
+
+def weights(model):
+    return torch.cat([weight.flatten() for weight in model.parameters()])
+
+
+def test_trainer_overfits_eight_rows():
+    data = dataclasses.replace(splits(), train=rows(8, "train"))
+    run = spec(epochs=1000, batch_size=8, architecture_settings={"hidden": (64, 64), "latent": 8})
+    run = dataclasses.replace(run, objective="beta", objective_settings={"beta": 0.0})
+    _, progression = trained(data, run)
+    perfect = 3 * math.log(math.pi)  # −log of a normal at its mean: ½ · 6 · log(2π · ½)
+    first, last = (progression.curve[place]["reconstruction"] - perfect for place in (0, -1))
+    assert 0 < last < first / 100
+
+
+@pytest.mark.parametrize("critic", ["none", "self", "neural", "hybrid"])
+def test_a_run_repeats_bit_for_bit_and_another_seed_differs(critic):
+    data = splits()
+    first, second = (trained(data, spec(critic)) for _ in range(2))
+    assert torch.equal(weights(first[0]), weights(second[0]))
+    assert first[1].curve == second[1].curve
+    other, _ = trained(data, spec(critic, seed=1))
+    assert not torch.equal(weights(first[0]), weights(other))
+
+
+def test_two_critics_with_one_seed_start_from_the_same_vae_and_see_the_same_rows():
+    data = splits()
+    plain, neural = (build(spec(critic), data) for critic in ("none", "neural"))
+    for ours, theirs in zip(plain.vae.parameters(), neural.vae.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    # at λ = 0 the neural critic only watches: order, noise and hence the VAE stay the same
+    plain, _ = trained(data, spec("none", lambda_=0.0))
+    neural, _ = trained(data, spec("neural", lambda_=0.0))
+    for ours, theirs in zip(plain.vae.parameters(), neural.vae.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_loss_is_objective_plus_lambda_times_critic():
+    _, progression = trained(splits(), spec("self", lambda_=7.0))
+    for entry in progression.curve:
+        parts = entry["reconstruction"] + entry["kl"] + 7.0 * entry["critic"]
+        assert entry["loss"] == pytest.approx(parts, rel=1e-5)
+        parts = entry["validation.reconstruction"] + entry["validation.kl"]
+        parts += 7.0 * entry["validation.critic"]
+        assert entry["validation.loss"] == pytest.approx(parts, rel=1e-5)
+
+
+class Cut(BaseException):
+    """Stands for a kill between two epochs."""
+
+
+@pytest.mark.parametrize("critic", ["none", "self", "neural", "hybrid"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_a_run_that_is_cut_off_resumes_to_the_same_bits(tmp_path, critic, optimizer):
+    data = splits(grey=True)  # the binarisation's stream must be resumed too
+    rate = 1e-3 if optimizer == "sgd" else 1e-2
+    run = spec(critic, optimizer=optimizer, learning_rate=rate)
+    whole, expected = trained(data, run)
+
+    def cut(epoch, entry):
+        if epoch == 2:
+            raise Cut
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Cut):
+        trained(data, run, path, cut)
+    resumed, progression = trained(data, run, path)
+    assert torch.equal(weights(whole), weights(resumed))
+    assert progression.curve == expected.curve
+    assert (expected.resumed, progression.resumed) == (0, 1)
+
+
+def test_training_stops_after_patience_validations_without_improvement():
+    # a learning rate of 0 in effect: the validation loss moves by its noise alone
+    run = spec(epochs=200, validate_every=2, patience=3, learning_rate=1e-12)
+    _, progression = trained(splits(), run)
+    assert progression.stale == 3
+    assert progression.epoch % 2 == 0
+    assert progression.epoch < 200
+    losses = [
+        entry["validation.loss"] for entry in progression.curve if "validation.loss" in entry
+    ]
+    assert min(losses) == losses[-4]
+
+
+def test_validation_happens_every_few_epochs_only():
+    _, progression = trained(splits(), spec(epochs=5, validate_every=2))
+    assert ["validation.loss" in entry for entry in progression.curve] == [0, 1, 0, 1, 0]
+
+
+def test_training_terms_are_means_over_rows_also_with_a_short_last_batch():
+    # 50 rows in batches of 16 leave one of 2; with frozen weights the mean KL is exact
+    data = splits()
+    model = build(spec(), data)
+    exact = model.vae.encode(data.train).kl_from_standard().sum(1).mean().item()
+    run = spec(epochs=1, learning_rate=1e-30)
+    progression = train(model, data, run, checkpoint=None, report=QUIET)
+    assert progression.curve[0]["kl"] == pytest.approx(exact, rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_is_divergence_with_the_curve_so_far():
+    data = splits()
+    with pytest.raises(Diverged, match="training epoch") as caught:
+        trained(data, spec(learning_rate=1e18, epochs=50))
+    assert all(entry["loss"] == entry["loss"] for entry in caught.value.curve)
+
+
+def test_gradient_clipping_bounds_the_step_of_sgd():
+    data = dataclasses.replace(splits(), train=rows(16, "train"))
+    free = spec(epochs=1, optimizer="sgd", learning_rate=1.0, batch_size=16)
+    run = spec(epochs=1, optimizer="sgd", learning_rate=1.0, batch_size=16, gradient_clip=1e-3)
+    before = weights(build(run, data))
+    clipped, unclipped = (trained(data, each)[0] for each in (run, free))
+    assert (weights(clipped) - before).norm().item() == pytest.approx(1e-3, rel=1e-2)
+    assert (weights(unclipped) - before).norm().item() > 0.1
+
+
+def test_bf16_trains_to_about_the_same_loss_as_float32():
+    data = splits()
+    losses = [
+        trained(data, spec("self", precision=precision, epochs=20))[1].curve[-1]["loss"]
+        for precision in ("float32", "bf16")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.03)  # 8 bits of mantissa
+    assert losses[0] != losses[1]
+
+
+def test_an_architecture_declines_rows_of_a_kind_that_it_does_not_take():
+    texts = dataclasses.replace(splits(), kind="texts")
+    with pytest.raises(Declined, match="mlp takes vectors and images; toy has texts"):
+        build(spec(), texts)
+
+
+def test_a_broken_checkpoint_is_named_in_one_line(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"PK\x03\x04 nothing of the kind")
+    with pytest.raises(FmnbenchError, match=r"checkpoint\.pt cannot be read"):
+        trained(splits(), spec(), path)
+
+
+@pytest.mark.parametrize("lost", [("parts", "plateau"), ("progression", "processor_seconds")])
+def test_a_checkpoint_of_an_fmnbench_that_kept_other_things_starts_anew(lost, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    whole, _ = trained(splits(), spec(), path)
+    state = torch.load(path, weights_only=True)
+    part, name = lost
+    del state[part][name]
+    torch.save(state, path)
+    again, progression = trained(splits(), spec(), path)
+    assert progression.resumed == 0
+    assert torch.equal(weights(whole), weights(again))
+
+
+def test_seconds_of_the_processor_are_those_of_all_epochs_also_of_a_resumed_run(
+    tmp_path, monkeypatch
+):
+    ticks = itertools.count()
+    monkeypatch.setattr("fmnbench.train.time.process_time", lambda: 3.0 * next(ticks))
+    path = tmp_path / "checkpoint.pt"
+    _, first = trained(splits(), spec(epochs=2), path)
+    assert first.processor_seconds == 6.0
+    _, resumed = trained(splits(), spec(), path)
+    assert (resumed.epoch, resumed.processor_seconds) == (4, 12.0)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"parts": Progression(), "generators": {}, "progression": {}}, path)
+    with pytest.raises(FmnbenchError, match="cannot be read"):
+        Checkpoint(path=path, parts={}, generators={}).load()
+
+
+@pytest.mark.parametrize(("precision", "few"), [("float32", False), ("bf16", True)])
+def test_products_on_a_gpu_have_few_bits_only_where_a_track_asks_for_it(
+    tmp_path, monkeypatch, precision, few
+):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not few)
+    run = spec(dataset="digits", precision=precision, epochs=1, nll_samples=1)
+    assert execute(run, Setting(), work=tmp_path, report=QUIET).status == "done"
+    assert torch.backends.cudnn.allow_tf32 is few
