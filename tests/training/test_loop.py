@@ -207,7 +207,7 @@ def test_seconds_of_the_processor_are_those_of_all_epochs_also_of_a_resumed_run(
     tmp_path, monkeypatch
 ):
     ticks = itertools.count()
-    monkeypatch.setattr("fmnbench.train.time.process_time", lambda: 3.0 * next(ticks))
+    monkeypatch.setattr("fmnbench.training.loop.time.process_time", lambda: 3.0 * next(ticks))
     path = tmp_path / "checkpoint.pt"
     _, first = trained(splits(), spec(epochs=2), path)
     assert first.processor_seconds == 6.0
