@@ -21,7 +21,7 @@ from word_table import (
 from fmnbench.data.vocabulary import END_ID, START_ID
 from fmnbench.errors import UsageError
 from fmnbench.nn import decoding
-from fmnbench.nn.decoding import Stepper, beam, greedy, sample
+from fmnbench.nn.decoding import Stepper, greedy, sample
 from fmnbench.rng import stream
 
 ZERO = 1233  # the first seed with a zero among its first 2**14 numbers
@@ -51,12 +51,11 @@ def test_greedy_texts_take_the_likeliest_word_each_time():
     assert lengths == {2, 3, 4, 5}
 
 
-def test_behind_the_end_of_a_text_there_is_nothing_but_the_end():
+def test_nothing_but_the_end_follows_the_end_of_a_text():
     model = table()
     for found in (
         greedy(model, ALL, limit=LIMIT),
         sample(model, ALL, stream(0, "draws"), limit=LIMIT),
-        beam(model, ALL, beams=3, limit=LIMIT),
     ):
         ended = (found == END_ID).long()
         assert (found[:, 0] == START_ID).all()
@@ -68,8 +67,6 @@ def test_what_a_row_gets_does_not_depend_on_its_neighbours():
     model = table(3)
     alone = [texts(greedy(model, row[None], limit=LIMIT))[0] for row in ALL]
     assert texts(greedy(model, ALL, limit=LIMIT)) == alone
-    alone = [texts(beam(model, row[None], beams=3, limit=LIMIT))[0] for row in ALL]
-    assert texts(beam(model, ALL, beams=3, limit=LIMIT)) == alone
     rows = kinds(*[0, 5] * 200)
     others = kinds(*[0, 7] * 200)
     ours, theirs = (texts(sample(model, z, stream(1, "z"), limit=LIMIT)) for z in (rows, others))
@@ -84,7 +81,6 @@ def test_rows_in_blocks_get_the_same_texts(monkeypatch):
         return (
             greedy(model, z, limit=LIMIT),
             sample(model, z, stream(0, "draws"), limit=LIMIT),
-            beam(model, z, beams=4, limit=LIMIT),
         )
 
     whole = decode()
@@ -96,8 +92,7 @@ def test_rows_in_blocks_get_the_same_texts(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(decoding, "ROWS", 10)
     model.stepped.clear()
-    for blocked, found in zip(decode()[::2], whole[::2], strict=True):
-        assert torch.equal(blocked, found)
+    assert torch.equal(decode()[0], whole[0])
     assert max(model.stepped) == 10
 
 
@@ -107,11 +102,11 @@ def test_finished_rows_leave_the_batch():
         model.stepped.clear()
         lengths = [len(text) for text in texts(decode(model, z, limit=LIMIT))]
         assert min(lengths) == 2
-        # a step for each word and for </s>, but none behind the last word that there may be
+        # a step for each word and for </s>, but none after the last word that is allowed
         assert sum(model.stepped) == sum(min(length - 1, LIMIT) for length in lengths)
 
 
-def test_looking_less_often_at_who_has_finished_changes_no_text(monkeypatch):
+def test_checking_less_often_for_finished_rows_changes_no_text(monkeypatch):
     model, z = table(6, end=0.5), ALL.repeat(20, 1)
 
     def decode():
@@ -133,7 +128,7 @@ def test_texts_are_sampled_as_often_as_they_are_likely(temperature):
     total = 0.0
     for text in every_text(2):
         probability = 1.0
-        for place in range(1, min(len(text), 3)):  # </s> behind the last word is no draw
+        for place in range(1, min(len(text), 3)):  # </s> after the last word is not drawn
             logits = [logit / temperature for logit in behind(model, 2, text[:place])[END_ID:]]
             probability *= math.exp(log_softmax(logits)[text[place] - END_ID])
         error = math.sqrt(probability * (1 - probability) / n)
@@ -184,7 +179,6 @@ def test_logits_that_are_not_numbers_give_words_nonetheless():
     for found in (
         greedy(model, ALL, limit=LIMIT),
         sample(model, ALL, stream(0, "draws"), limit=LIMIT),
-        beam(model, ALL, beams=2, limit=LIMIT),
     ):
         assert (found < WORDS).all()
 
@@ -195,7 +189,6 @@ def test_the_start_is_never_produced_however_likely_it_is():
     for found in (
         greedy(model, ALL, limit=LIMIT),
         sample(model, ALL, stream(0, "draws"), limit=LIMIT),
-        beam(model, ALL, limit=LIMIT),
     ):
         assert (found[:, 1:] != START_ID).all()
 
@@ -206,7 +199,6 @@ def test_a_text_that_does_not_end_is_closed_at_the_limit(limit):
     for found in (
         greedy(model, ALL, limit=limit),
         sample(model, ALL, stream(0, "draws"), limit=limit),
-        beam(model, ALL, beams=2, limit=limit),
     ):
         assert found.shape == (KINDS, limit + 2)
         assert (found[:, :-1] != END_ID).all()
@@ -217,7 +209,6 @@ def test_no_rows_give_no_texts():
     model = table()
     assert greedy(model, ALL[:0]).shape == (0, 1)
     assert sample(model, ALL[:0], stream(0, "draws")).shape == (0, 1)
-    assert beam(model, ALL[:0]).shape == (0, 1)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
@@ -226,20 +217,19 @@ def test_a_temperature_is_positive_and_finite(temperature):
         sample(table(), ALL, stream(0, "draws"), temperature=temperature)
 
 
-def test_limits_and_beams_are_counts():
-    with pytest.raises(UsageError, match=r"limit is 0; it must be at least 1\."):
-        greedy(table(), ALL, limit=0)
-    with pytest.raises(UsageError, match=r"beams is -2; it must be at least 1\."):
-        beam(table(), ALL, beams=-2)
+@pytest.mark.parametrize("limit", [0, -2])
+def test_a_limit_is_at_least_1(limit):
+    for decode in (greedy, lambda *given, limit: sample(*given, stream(0, "draws"), limit=limit)):
+        with pytest.raises(UsageError, match=rf"limit is {limit}; it must be at least 1\."):
+            decode(table(), ALL, limit=limit)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_gives_the_texts_of_a_cpu():
     model, z = table(13, end=0.5), ALL.repeat(20, 1)
-    here = greedy(model, z, limit=LIMIT), beam(model, z, beams=3, limit=LIMIT)
+    words = greedy(model, z, limit=LIMIT)
     draws = sample(model, z, stream(0, "draws"), limit=LIMIT)
     model.logits = model.logits.cuda()
     model.start = lambda z: (z[:, 0].long(), torch.zeros(len(z), dtype=torch.long).to(z.device))
-    there = greedy(model, z.cuda(), limit=LIMIT), beam(model, z.cuda(), beams=3, limit=LIMIT)
-    assert all(torch.equal(a, b.cpu()) for a, b in zip(here, there, strict=True))
+    assert torch.equal(greedy(model, z.cuda(), limit=LIMIT).cpu(), words)
     assert torch.equal(sample(model, z.cuda(), stream(0, "draws"), limit=LIMIT).cpu(), draws)

@@ -64,14 +64,6 @@ def every_text(limit=LIMIT):
     ]
 
 
-def score(model, kind, text):
-    """Returns the log-probability of a text."""
-    return sum(
-        log_softmax(behind(model, kind, text[:place]))[text[place]]
-        for place in range(1, len(text))
-    )
-
-
 def texts(rows):
     """Returns rows of ids as lists that end with the first </s>."""
     return [row[: row.index(END_ID) + 1] for row in rows.tolist()]
