@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from fmnbench.cli.main import main
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import account
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import manifest
 from fmnbench.registry import REGISTRIES
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 
@@ -164,8 +164,8 @@ def real_cache(real, tmp_path_factory):
         paths = [real(path) for path in REAL[name]]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FMNBENCH_CACHE", str(folder))
-            if account(name) is None:
-                bring(name, paths)
+            if manifest(name) is None:
+                import_files(name, paths)
         return folder
 
     return imported

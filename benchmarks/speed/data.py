@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from fmnbench.data.cache import SPLITS, held
+from fmnbench.data.cache import SPLITS, cached_data
 from fmnbench.data.vocabulary import Vocabulary
 from fmnbench.datasets.omniglot import Omniglot
 from fmnbench.datasets.yahoo_10k import Yahoo10k
@@ -29,7 +29,7 @@ def main() -> None:
 
 def first_time() -> None:
     """Reads the documents, makes their vocabulary and encodes them, as at their first use."""
-    data = held("yahoo-10k")
+    data = cached_data("yahoo-10k")
     documents = {split: data.column(split, "text").to_pylist() for split in SPLITS}
     vocabulary = Vocabulary.of(documents["train"])
     for texts in documents.values():

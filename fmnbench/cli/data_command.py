@@ -13,7 +13,7 @@ from fmnbench.cli.usage import SOME_FAILED, Verbs
 from fmnbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.data.cache import Account
+    from fmnbench.data.cache import Manifest
     from fmnbench.registry.declarations import Entry
 
 data_app = typer.Typer(
@@ -89,9 +89,9 @@ def import_data(
       fmnbench data import yahoo-10k val.txt test.txt
       fmnbench data import text/news train.txt validation.txt test.txt
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.acquire import bring
+    from fmnbench.data.acquire import import_files
 
-    _print_arrival(bring(name, paths, longest=longest))
+    _print_arrival(import_files(name, paths, longest=longest))
 
 
 @data_app.command("verify")
@@ -143,14 +143,14 @@ def path_of_data(
       fmnbench data path
       fmnbench data path omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.cache import cache_folder, held
+    from fmnbench.data.cache import cache_folder, cached_data
     from fmnbench.data.sources.catalogue import outside
 
     if name is None:
         typer.echo(cache_folder())
         return
     outside(name)
-    typer.echo(held(name).folder)
+    typer.echo(cached_data(name).folder)
 
 
 def rows() -> list[dict[str, object]]:
@@ -167,12 +167,12 @@ def rows() -> list[dict[str, object]]:
 
 
 def _row(entry: "Entry", place: str) -> dict[str, object]:
-    from fmnbench.data.cache import account
+    from fmnbench.data.cache import manifest
     from fmnbench.data.identity import declared
     from fmnbench.data.sources.catalogue import OUTSIDE
 
     known = OUTSIDE.get(entry.name)
-    found = account(place) if known else None
+    found = manifest(place) if known else None
     expected = declared(place)
     statistics = found.statistics if found else vars(expected) if expected else {}
     return {
@@ -240,7 +240,7 @@ def _ordered(sizes: object) -> list[int]:
     return [sizes[split] for split in SPLITS]
 
 
-def _print_arrival(account: "Account") -> None:
+def _print_arrival(account: "Manifest") -> None:
     """Prints what came, from where, and what was left out."""
     sizes = account.statistics["rows"]
     names = ("training", "validation", "test")
@@ -255,7 +255,10 @@ def _print_arrival(account: "Account") -> None:
 
 
 def _here() -> list[str]:
-    from fmnbench.data.cache import ACCOUNT, home, own_texts
+    from fmnbench.data.cache import MANIFEST, dataset_folder, own_texts
     from fmnbench.data.sources.catalogue import OUTSIDE
 
-    return [*(place for place in OUTSIDE if (home(place) / ACCOUNT).is_file()), *own_texts()]
+    return [
+        *(place for place in OUTSIDE if (dataset_folder(place) / MANIFEST).is_file()),
+        *own_texts(),
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from fmnbench.data import cache
-from fmnbench.data.cache import Account, Held
+from fmnbench.data.cache import CachedData, Manifest
 from fmnbench.data.identity import InCache, declared, difference, measured
 from fmnbench.data.readers.intake import read
 from fmnbench.data.readers.tables import Contents
@@ -24,7 +24,7 @@ from fmnbench.spec import KEY_LENGTH, Settings
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
 
 
-def fetch(place: str, *, chosen: str | None, offline: bool, progress: Progress) -> Account:
+def fetch(place: str, *, chosen: str | None, offline: bool, progress: Progress) -> Manifest:
     """Returns the account of a dataset, downloaded from the first source that has it.
 
     `chosen` is the one source to try. A file that is here already is not downloaded again.
@@ -49,7 +49,7 @@ def fetch(place: str, *, chosen: str | None, offline: bool, progress: Progress) 
     raise DataError(f"'{place}' could not be fetched. {'; '.join(reasons)}.")
 
 
-def bring(place: str, paths: Sequence[Path], *, longest: int | None = None) -> Account:
+def import_files(place: str, paths: Sequence[Path], *, longest: int | None = None) -> Manifest:
     """Returns the account of a dataset made from files that are here.
 
     Raises:
@@ -63,14 +63,14 @@ def bring(place: str, paths: Sequence[Path], *, longest: int | None = None) -> A
     return _arrived(place, contents, {path.name: _hash(path) for path in paths})
 
 
-def verify(place: str) -> Account:
+def verify(place: str) -> Manifest:
     """Returns the account of a dataset after working out its fingerprint, and what depends on it.
 
     Raises:
         DataMissing: it is not here.
         DataError: the data are not those of the account any more, or cannot be read.
     """
-    data, known = cache.held(place), cache.account(place)
+    data, known = cache.cached_data(place), cache.manifest(place)
     assert known is not None
     data.forget_derived()
     found = measured(_dataset(place, known.settings).splits(data))
@@ -82,7 +82,7 @@ def verify(place: str) -> Account:
     return known
 
 
-def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Account:
+def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Manifest:
     if origin.hub is not None:
         require_online(offline, f"the dataset {origin.hub.repository} is")
         contents, revision = hub.omniglot(origin.hub)
@@ -110,17 +110,17 @@ def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Acco
     return account
 
 
-def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Account:
+def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Manifest:
     """Puts new data into the cache, once they are what is declared of the dataset."""
     name = place.partition("/")[0]
     settings = datasets.settings(name)
     if name != place:
         settings["name"] = place.partition("/")[2]
 
-    def describe(folder: Path) -> Account:
+    def describe(folder: Path) -> Manifest:
         if contents.word_list is not None:
             (folder / WORD_LIST).write_bytes(contents.word_list)
-        data = Held(folder=folder, kind=contents.kind, binary=contents.binary)
+        data = CachedData(folder=folder, kind=contents.kind, binary=contents.binary)
         found = measured(_dataset(place, settings).splits(data))
         expected = declared(place)
         if expected is not None and (expected.form or "") == contents.form:
@@ -130,7 +130,7 @@ def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Accoun
                     f"{contents.source}: not the dataset '{place}' as it is known: {reason}."
                 )
         assert found.sha256 is not None
-        return Account(
+        return Manifest(
             place=place,
             folder=found.sha256[:KEY_LENGTH],
             kind=contents.kind,
@@ -144,7 +144,7 @@ def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Accoun
             arrived=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
-    return cache.keep(place, contents.tables, describe)
+    return cache.install(place, contents.tables, describe)
 
 
 def _dataset(place: str, settings: Settings) -> InCache:

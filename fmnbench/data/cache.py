@@ -25,14 +25,14 @@ from fmnbench.files import sync_folder, write_atomically
 from fmnbench.spec import Settings
 
 VARIABLE = "FMNBENCH_CACHE"  # names the cache's folder
-ACCOUNT = "account.json"
+MANIFEST = "account.json"
 SPLITS = ("train", "validation", "test")
 OWN_TEXTS = "text"  # the dataset whose places carry names that users give
 Kind = Literal["images", "texts"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Account:
+class Manifest:
     """What is known of the data of one place.
 
     `source` says in words what they were read from, `form` which published form of the dataset
@@ -60,7 +60,7 @@ class Account:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Held:
+class CachedData:
     """Data that lie in a folder, to be made into splits."""
 
     folder: Path
@@ -119,7 +119,7 @@ def downloads(source: str) -> Path:
     return cache_folder() / "downloads" / source
 
 
-def home(place: str) -> Path:
+def dataset_folder(place: str) -> Path:
     """Returns the folder of a place."""
     return cache_folder() / "datasets" / place
 
@@ -127,17 +127,18 @@ def home(place: str) -> Path:
 def own_texts() -> list[str]:
     """Returns the places of texts that users have brought."""
     return sorted(
-        f"{OWN_TEXTS}/{path.parent.name}" for path in home(OWN_TEXTS).glob(f"*/{ACCOUNT}")
+        f"{OWN_TEXTS}/{path.parent.name}"
+        for path in dataset_folder(OWN_TEXTS).glob(f"*/{MANIFEST}")
     )
 
 
-def account(place: str) -> Account | None:
+def manifest(place: str) -> Manifest | None:
     """Returns the account of a place, or None where nothing is there.
 
     Raises:
         DataError: it cannot be read.
     """
-    path = home(place) / ACCOUNT
+    path = dataset_folder(place) / MANIFEST
     try:
         return _reader()(path.read_bytes())
     except FileNotFoundError:
@@ -147,40 +148,46 @@ def account(place: str) -> Account | None:
         raise DataError(f"{path} cannot be read ({reason}); fetch or import it again.") from error
 
 
-def held(place: str) -> Held:
+def cached_data(place: str) -> CachedData:
     """Returns the data of a place.
 
     Raises:
         DataMissing: nothing is there; the text has the command that gets it.
     """
-    found = account(place)
+    found = manifest(place)
     if found is None:
         way = f"fetch {place}" if outside(place).sources else f"import {place} PATH..."
         raise DataMissing(f"The data of '{place}' are not here; get them by: fmnbench data {way}")
-    return Held(folder=home(place) / found.folder, kind=found.kind, binary=found.binary)
+    return CachedData(
+        folder=dataset_folder(place) / found.folder, kind=found.kind, binary=found.binary
+    )
 
 
-def keep(
-    place: str, tables: Mapping[str, pa.Table], describe: Callable[[Path], Account]
-) -> Account:
+def install(
+    place: str, tables: Mapping[str, pa.Table], describe: Callable[[Path], Manifest]
+) -> Manifest:
     """Returns the account of new data, which are then those of the place.
 
     `describe` gets the folder of the tables and gives the account, or refuses the data by raising.
     What was there before stays until the new data are whole, then goes.
     """
     with _locked(place):
-        with tempfile.TemporaryDirectory(dir=home(place), prefix=".new.") as temporary:
+        with tempfile.TemporaryDirectory(dir=dataset_folder(place), prefix=".new.") as temporary:
             whole = Path(temporary) / "data"
             _write(tables, whole)
             found = describe(whole)
-            if (home(place) / found.folder).exists():  # the same data, which may be damaged
+            if (
+                dataset_folder(place) / found.folder
+            ).exists():  # the same data, which may be damaged
                 other = f"{found.folder}-{Path(temporary).suffix[1:]}"
                 found = dataclasses.replace(found, folder=other)
-            whole.replace(home(place) / found.folder)
-            sync_folder(home(place))
+            whole.replace(dataset_folder(place) / found.folder)
+            sync_folder(dataset_folder(place))
         text = json.dumps(dataclasses.asdict(found), indent=1, sort_keys=True, ensure_ascii=False)
-        write_atomically(home(place) / ACCOUNT, f"{text}\n".encode())
-        for path in home(place).iterdir():  # what was there before, and what killed imports left
+        write_atomically(dataset_folder(place) / MANIFEST, f"{text}\n".encode())
+        for path in dataset_folder(
+            place
+        ).iterdir():  # what was there before, and what killed imports left
             if path.is_dir() and path.name != found.folder:
                 shutil.rmtree(path, ignore_errors=True)
             elif path.suffix == ".tmp":
@@ -209,13 +216,13 @@ def _locked(place: str) -> Iterator[None]:
     import filelock
 
     try:
-        home(place).mkdir(parents=True, exist_ok=True)
+        dataset_folder(place).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{home(place)} cannot be made: {error.strerror}") from error
-    with filelock.FileLock(home(place) / "lock"):
+        raise DataError(f"{dataset_folder(place)} cannot be made: {error.strerror}") from error
+    with filelock.FileLock(dataset_folder(place) / "lock"):
         yield
 
 
 @functools.cache
-def _reader() -> Callable[..., Account]:
-    return pydantic.TypeAdapter(Account).validate_json
+def _reader() -> Callable[..., Manifest]:
+    return pydantic.TypeAdapter(Manifest).validate_json

@@ -10,7 +10,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from fmnbench.data.cache import SPLITS, Held, account, held
+from fmnbench.data.cache import SPLITS, CachedData, cached_data, manifest
 from fmnbench.data.tokens import lengths
 from fmnbench.data.vocabulary import Vocabulary
 from fmnbench.errors import DataError, DataMissing, FmnbenchError, UsageError
@@ -61,7 +61,7 @@ class InCache(Protocol):
 
     place: str
 
-    def splits(self, data: Held) -> Arrays:
+    def splits(self, data: CachedData) -> Arrays:
         """Returns the splits of data in any folder."""
         ...
 
@@ -168,7 +168,7 @@ def fingerprint(name: str, settings: Settings) -> str:
     measured. Data that are not here have the declared one, or UNKNOWN.
     """
     place = _place(name, settings)
-    known = account(place) if place is not None else None
+    known = manifest(place) if place is not None else None
     if known is not None and _filled(name, known.settings) == _filled(name, settings):
         return known.sha256
     if known is None:
@@ -186,7 +186,7 @@ def missing(name: str, settings: Settings) -> str:
     place = _place(name, settings)
     try:
         if place is not None:
-            held(place)
+            cached_data(place)
     except DataMissing as error:
         return str(error)
     return ""

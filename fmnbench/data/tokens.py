@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from fmnbench.data.cache import SPLITS, Held
+from fmnbench.data.cache import SPLITS, CachedData
 from fmnbench.data.vocabulary import END_ID, Ragged, Vocabulary
 from fmnbench.errors import DataError
 from fmnbench.files import write_atomically
@@ -14,12 +14,12 @@ WORD_LIST = "vocab.txt"  # beside the data where a word list came with them
 FILE = "tokens.safetensors"
 
 
-def derived_folder(data: Held, size: int | None) -> Path:
+def derived_folder(data: CachedData, size: int | None) -> Path:
     """Returns the folder for what is worked out with a vocabulary of at most `size` words."""
     return data.folder / f"vocabulary-{size or 'all'}"
 
 
-def encoded(data: Held, size: int | None) -> tuple[Vocabulary, dict[str, Ragged]]:
+def encoded(data: CachedData, size: int | None) -> tuple[Vocabulary, dict[str, Ragged]]:
     """Returns the vocabulary of texts and the ids of their three splits.
 
     Words are those of the training texts, or of the list that came with the data: at most `size`
@@ -58,7 +58,7 @@ def unpadded(rows: Int32[np.ndarray, "n t"]) -> Ragged:
     return Ragged(tokens=rows[kept], offsets=np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _encode(data: Held, size: int | None) -> tuple[Vocabulary, dict[str, Ragged]]:
+def _encode(data: CachedData, size: int | None) -> tuple[Vocabulary, dict[str, Ragged]]:
     documents = {split: data.column(split, "text").to_pylist() for split in SPLITS}
     words = data.folder / WORD_LIST
     if words.is_file():

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int, Num
 from torch import Generator, Tensor
 
-from fmnbench.data.cache import Held, held
+from fmnbench.data.cache import CachedData, cached_data
 from fmnbench.data.tokens import derived_folder, encoded, padded
 from fmnbench.data.vocabulary import SPECIALS, Ragged, Vocabulary
 from fmnbench.errors import UsageError
@@ -69,7 +69,7 @@ class Dataset(Protocol):
         ...
 
 
-class Kept:
+class CachedDataset:
     """The base of datasets whose data lie in the cache, under the name `place`."""
 
     place: str
@@ -80,14 +80,14 @@ class Kept:
         Raises:
             DataMissing: the data have not been fetched or imported.
         """
-        return self.splits(held(self.place))
+        return self.splits(cached_data(self.place))
 
-    def splits(self, data: Held) -> Splits:
+    def splits(self, data: CachedData) -> Splits:
         """Returns the splits of data in any folder; the same bytes every time."""
         raise NotImplementedError
 
 
-class KeptTexts(Kept):
+class CachedTexts(CachedDataset):
     """The base of texts in the cache; they are ids of at most `vocabulary` words.
 
     With `test_rows` only so many of the test texts, the first ones.
@@ -101,7 +101,7 @@ class KeptTexts(Kept):
         self.vocabulary = vocabulary
         self.test_rows = test_rows
 
-    def splits(self, data: Held) -> Splits:
+    def splits(self, data: CachedData) -> Splits:
         """Returns rows as wide as the longest text of all splits."""
         vocabulary, texts = encoded(data, self.vocabulary)
         made = text_splits(vocabulary, texts, derived_folder(data, self.vocabulary))

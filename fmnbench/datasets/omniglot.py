@@ -5,9 +5,9 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from fmnbench.data.cache import SPLITS, Held
+from fmnbench.data.cache import SPLITS, CachedData
 from fmnbench.data.readers.omniglot_images import SIDE
-from fmnbench.datasets.base import Kept, Splits
+from fmnbench.datasets.base import CachedDataset, Splits
 from fmnbench.registry import datasets
 from fmnbench.rng import derived_seed
 
@@ -20,7 +20,7 @@ DERIVED = "derived"
     licence="MIT",
     version=1,
 )
-class Omniglot(Kept):
+class Omniglot(CachedDataset):
     """Drawings of 1,623 characters from 50 alphabets by 20 people, 28×28 pixels.
 
     Pixels are bits. Where the source is grey, training rows are drawn anew at every visit,
@@ -30,7 +30,7 @@ class Omniglot(Kept):
     place = "omniglot"
     shared_rows = 3  # at 28×28 pixels, drawn alike by people of two splits
 
-    def splits(self, data: Held) -> Splits:
+    def splits(self, data: CachedData) -> Splits:
         """Returns rows of 784 pixels, ink = 1."""
         train, validation, test = (_pixels(data, split) for split in SPLITS)
         if not data.binary:
@@ -46,7 +46,7 @@ class Omniglot(Kept):
         )
 
 
-def _pixels(data: Held, split: str) -> Float32[Tensor, "n 784"]:
+def _pixels(data: CachedData, split: str) -> Float32[Tensor, "n 784"]:
     chunks = data.column(split, "image").chunks
     values = np.concatenate([chunk.flatten().to_numpy() for chunk in chunks])
     return torch.from_numpy(values).view(-1, SIDE * SIDE)

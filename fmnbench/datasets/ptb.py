@@ -1,13 +1,13 @@
 """The Penn Treebank's sentences from the Wall Street Journal."""
 
-from fmnbench.datasets.base import KeptTexts
+from fmnbench.datasets.base import CachedTexts
 from fmnbench.registry import datasets
 
 
 @datasets.register(
     "ptb", source="Marcus et al. 1993; Mikolov et al. 2010", licence="LDC", version=1
 )
-class PTB(KeptTexts):
+class PTB(CachedTexts):
     """Sentences of the Wall Street Journal, 10,000 words: Mikolov's form of the Penn Treebank."""
 
     place = "ptb"

@@ -1,6 +1,6 @@
 """Sentences of the Stanford natural language inference corpus."""
 
-from fmnbench.datasets.base import KeptTexts
+from fmnbench.datasets.base import CachedTexts
 from fmnbench.registry import datasets
 
 
@@ -10,7 +10,7 @@ from fmnbench.registry import datasets
     licence="CC BY-SA 4.0",
     version=1,
 )
-class SNLI(KeptTexts):
+class SNLI(CachedTexts):
     """Short captions from the SNLI corpus, one sentence a document."""
 
     place = "snli"

@@ -2,13 +2,13 @@
 
 from fmnbench.data.cache import OWN_TEXTS
 from fmnbench.data.sources.catalogue import outside
-from fmnbench.datasets.base import KeptTexts
+from fmnbench.datasets.base import CachedTexts
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
 
 
 @datasets.register("text", source="the user's own files", licence="the files' own", version=1)
-class Text(KeptTexts):
+class Text(CachedTexts):
     """Any three UTF-8 files, one document a line, imported under a `name`.
 
     `fmnbench data import text/NAME TRAIN VALIDATION TEST` brings them.

@@ -1,6 +1,6 @@
 """Yahoo Answers as the field uses it: 100,000 training texts, 10,000 each to choose and test."""
 
-from fmnbench.datasets.base import KeptTexts
+from fmnbench.datasets.base import CachedTexts
 from fmnbench.registry import datasets
 
 
@@ -10,7 +10,7 @@ from fmnbench.registry import datasets
     licence="research",
     version=1,
 )
-class Yahoo(KeptTexts):
+class Yahoo(CachedTexts):
     """Questions with answers, 79 words each on average: the sample of Yang et al. 2017."""
 
     place = "yahoo"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fmnbench.data.acquire import fetch
-from fmnbench.data.cache import SPLITS, held
+from fmnbench.data.cache import SPLITS, cached_data
 from fmnbench.data.sources.catalogue import OUTSIDE, Source
 from fmnbench.data.sources.remote import Remote
 from fmnbench.errors import DataError
@@ -112,7 +112,7 @@ def kept():
     """Returns a function that reads the texts of a place back from the cache."""
 
     def read(place):
-        data = held(place)
+        data = cached_data(place)
         return {split: data.column(split, "text").to_pylist() for split in SPLITS}
 
     return read

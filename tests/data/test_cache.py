@@ -10,12 +10,20 @@ import platformdirs
 import pyarrow as pa
 import pytest
 
-from fmnbench.data.cache import SPLITS, Account, account, cache_folder, held, home, keep
+from fmnbench.data.cache import (
+    SPLITS,
+    Manifest,
+    cache_folder,
+    cached_data,
+    dataset_folder,
+    install,
+    manifest,
+)
 from fmnbench.data.readers.omniglot_images import Images
 from fmnbench.data.readers.tables import of_images
 from fmnbench.errors import DataError, DataMissing
 
-ACCOUNT = Account(
+MANIFEST = Manifest(
     place="snli",
     folder="ab12",
     kind="texts",
@@ -36,7 +44,7 @@ def put(cache):
 
     def run(*texts, folder="ab12"):
         tables = {split: pa.table({"text": list(texts)}) for split in SPLITS}
-        return keep("snli", tables, lambda _: dataclasses.replace(ACCOUNT, folder=folder))
+        return install("snli", tables, lambda _: dataclasses.replace(MANIFEST, folder=folder))
 
     return run
 
@@ -46,29 +54,29 @@ def three(*texts):
 
 
 def inside(place="snli"):
-    return sorted(path.name for path in home(place).iterdir())
+    return sorted(path.name for path in dataset_folder(place).iterdir())
 
 
 def arrow(split="test"):
-    (path,) = (held("snli").folder / split).glob("*.arrow")
+    (path,) = (cached_data("snli").folder / split).glob("*.arrow")
     return path
 
 
 def test_an_account_comes_back_as_it_was_kept(put):
-    assert put("a b") == ACCOUNT
-    assert account("snli") == ACCOUNT
-    assert account("snli").sha256 == "cd" * 32
+    assert put("a b") == MANIFEST
+    assert manifest("snli") == MANIFEST
+    assert manifest("snli").sha256 == "cd" * 32
 
 
 def test_of_a_place_with_nothing_there_is_no_account_and_the_way_to_get_it_is_told(cache):
-    assert account("snli") is None
+    assert manifest("snli") is None
     for place, way in {
         "snli": "import snli PATH...",
         "text/own": "import text/own PATH...",
         "yahoo": "fetch yahoo",
     }.items():
         with pytest.raises(DataMissing) as error:
-            held(place)
+            cached_data(place)
         expected = f"The data of '{place}' are not here; get them by: fmnbench data {way}"
         assert str(error.value) == expected
 
@@ -86,9 +94,9 @@ def test_of_a_place_with_nothing_there_is_no_account_and_the_way_to_get_it_is_to
 )
 def test_a_damaged_account_is_one_line_with_its_path(put, damage, refused):
     put("a b")
-    path = home("snli") / "account.json"
+    path = dataset_folder("snli") / "account.json"
     path.write_text(damage(path.read_text()))
-    line = refused(account, "snli")
+    line = refused(manifest, "snli")
     assert line.startswith(f"{path} cannot be read (")
     assert line.endswith("); fetch or import it again.")
 
@@ -105,16 +113,16 @@ def test_a_damaged_account_is_one_line_with_its_path(put, damage, refused):
 )
 def test_damaged_data_are_one_line_with_their_folder(put, damage, refused):
     put("a b")
-    folder, path = held("snli").folder, arrow()
+    folder, path = cached_data("snli").folder, arrow()
     damage(path)
-    line = refused(held("snli").column, "test", "text")
+    line = refused(cached_data("snli").column, "test", "text")
     assert line.startswith(f"The data in {folder} are damaged (")
     assert line.endswith("); fetch or import them again.")
 
 
 def test_data_without_the_column_are_damaged(put, refused):
     put("a b")
-    assert "are damaged" in refused(held("snli").column, "test", "image")
+    assert "are damaged" in refused(cached_data("snli").column, "test", "image")
 
 
 def test_no_changed_byte_leads_out_of_the_file(put):
@@ -128,7 +136,7 @@ def test_no_changed_byte_leads_out_of_the_file(put):
         changed[place] ^= 0xFF
         path.write_bytes(changed)
         try:
-            held("snli").column("test", "text").to_pylist()
+            cached_data("snli").column("test", "text").to_pylist()
         except DataError:
             refusals += 1
     assert 0 < refusals < len(content)
@@ -136,7 +144,7 @@ def test_no_changed_byte_leads_out_of_the_file(put):
 
 def test_new_data_take_the_place_of_old_ones_and_nothing_else_is_left(put, kept):
     put("old", folder="one")
-    (held("snli").folder / "vocabulary-all").mkdir()
+    (cached_data("snli").folder / "vocabulary-all").mkdir()
     put("new", folder="two")
     assert kept("snli") == three("new")
     assert inside() == ["account.json", "lock", "two"]
@@ -144,7 +152,7 @@ def test_new_data_take_the_place_of_old_ones_and_nothing_else_is_left(put, kept)
 
 def test_data_that_are_refused_leave_the_old_ones_and_no_temporary_folder(put, kept):
     put("old")
-    before = {path: path.stat().st_mtime_ns for path in home("snli").rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in dataset_folder("snli").rglob("*")}
     folders = []
 
     def refuse(folder):
@@ -152,8 +160,8 @@ def test_data_that_are_refused_leave_the_old_ones_and_no_temporary_folder(put, k
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        keep("snli", {split: pa.table({"text": ["new"]}) for split in SPLITS}, refuse)
-    assert {path: path.stat().st_mtime_ns for path in home("snli").rglob("*")} == before
+        install("snli", {split: pa.table({"text": ["new"]}) for split in SPLITS}, refuse)
+    assert {path: path.stat().st_mtime_ns for path in dataset_folder("snli").rglob("*")} == before
     assert not folders[0].exists()
     assert kept("snli") == three("old")
 
@@ -161,19 +169,19 @@ def test_data_that_are_refused_leave_the_old_ones_and_no_temporary_folder(put, k
 def test_the_same_data_again_repair_damaged_ones(put, kept, refused):
     put("a b")
     arrow().write_bytes(b"damaged")
-    assert "damaged" in refused(held("snli").column, "test", "text")
+    assert "damaged" in refused(cached_data("snli").column, "test", "text")
     for _ in range(2):
         put("a b")
         assert kept("snli") == three("a b")
         assert len(inside()) == 3
-        assert held("snli").folder.name.startswith("ab12")
+        assert cached_data("snli").folder.name.startswith("ab12")
 
 
 def test_what_is_kept_is_read_by_hugging_face_datasets(put):
     from datasets import load_from_disk
 
     put("a b", "c")
-    loaded = load_from_disk(held("snli").folder)
+    loaded = load_from_disk(cached_data("snli").folder)
     assert {split: list(loaded[split]["text"]) for split in loaded} == three("a b", "c")
 
 
@@ -183,15 +191,15 @@ def test_pixels_come_back_bit_for_bit_as_they_were_read(cache):
     grey[0, 0] = np.float32(1e-42)  # below the normal numbers
     parts = {"train": grey[:17], "validation": grey[17:22], "test": grey[22:]}
     contents = of_images(Images(**parts, binary=False, source="", form=""))
-    keep("snli", contents.tables, lambda _: ACCOUNT)
+    install("snli", contents.tables, lambda _: MANIFEST)
     for split, truth in parts.items():
-        (chunk,) = held("snli").column(split, "image").chunks
+        (chunk,) = cached_data("snli").column(split, "image").chunks
         assert chunk.flatten().to_numpy().tobytes() == truth.tobytes()
 
 
 def test_the_account_is_json_that_people_can_read(put):
     put("a b")
-    text = (home("snli") / "account.json").read_text()
+    text = (dataset_folder("snli") / "account.json").read_text()
     assert json.loads(text)["source"] == "zwölf Bögen"
     assert "zwölf Bögen" in text
     assert text.endswith("}\n")

@@ -14,8 +14,8 @@ KILLED = """
 import itertools, json, os, signal, sys
 from pathlib import Path
 
-from fmnbench.data.cache import SPLITS, account, held, home
-from fmnbench.data.acquire import bring, verify
+from fmnbench.data.cache import SPLITS, manifest, cached_data, dataset_folder
+from fmnbench.data.acquire import import_files, verify
 
 old, others, repeat = ([Path(path) for path in paths] for paths in json.loads(sys.argv[1]))
 CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -30,12 +30,12 @@ def import_until(last, paths):
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-    bring("snli", paths)
+    import_files("snli", paths)
     os._exit(0)
 
 
-bring("snli", old)
-before = account("snli").sha256
+import_files("snli", old)
+before = manifest("snli").sha256
 found = []
 for last in itertools.count():
     child = os.fork()
@@ -47,27 +47,28 @@ for last in itertools.count():
     if status == 0:
         break
     if now != before:
-        bring("snli", old)
-bring("snli", old)
-print(json.dumps([found, sorted(path.name for path in home("snli").iterdir())]))
+        import_files("snli", old)
+import_files("snli", old)
+print(json.dumps([found, sorted(path.name for path in dataset_folder("snli").iterdir())]))
 """
 AT_ONCE = """
 import json, os, sys
 from pathlib import Path
 
-from fmnbench.data.cache import home
-from fmnbench.data.acquire import bring, verify
+from fmnbench.data.cache import dataset_folder
+from fmnbench.data.acquire import import_files, verify
 
 children = []
 for paths in json.loads(sys.argv[1]):
     child = os.fork()
     if child == 0:
         for _ in range(5):
-            bring("snli", [Path(path) for path in paths])
+            import_files("snli", [Path(path) for path in paths])
         os._exit(0)
     children.append(child)
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-print(json.dumps([codes, verify("snli").sha256, sorted(p.name for p in home("snli").iterdir())]))
+names = sorted(path.name for path in dataset_folder("snli").iterdir())
+print(json.dumps([codes, verify("snli").sha256, names]))
 """
 
 

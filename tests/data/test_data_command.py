@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fmnbench.data.cache import account, held
+from fmnbench.data.cache import cached_data, manifest
 from fmnbench.registry import datasets
 
 MISSING = "The data of 'ptb' are not here; get them by: fmnbench data import ptb PATH..."
@@ -50,7 +50,7 @@ def table(fmnbench):
 
 
 def test_an_import_says_what_came_and_what_was_left_out(own):
-    known = account("text/own")
+    known = manifest("text/own")
     assert (own.code, own.err) == (0, "")
     assert own.out.splitlines() == [
         "text/own: 2 training, 2 validation, 1 test rows from train.txt, valid.txt and test.txt",
@@ -69,7 +69,7 @@ def test_a_listing_says_where_each_dataset_stands(listed, own):
     assert found["yahoo"][3].startswith("fetch from kim: archive of Kim et al. 2018 (Google Dr")
     assert found["yahoo"][4].startswith("import a folder or an archive in the layout of Kim et al")
     assert found["text"][0] == "not here"
-    known = account("text/own")
+    known = manifest("text/own")
     assert found["text/own"][0] == (
         f"here, {known.sha256[:16]}, from train.txt, valid.txt and test.txt, "
         "3 empty lines left out, 1 over-long lines left out"
@@ -91,7 +91,7 @@ def test_a_listing_as_json_has_all_that_is_known(fmnbench, own):
     assert (ptb["embedded"], ptb["here"], ptb["fingerprint"]) == (False, False, None)
     assert ptb["rows"] == {"train": 42_068, "validation": 3_370, "test": 3_761}
     assert list(found["yahoo"]["sources"]) == ["kim", "he", "mirror"]
-    known = account("text/own")
+    known = manifest("text/own")
     assert (text["here"], text["fingerprint"]) == (True, known.sha256)
     assert text["files"] == known.files
     assert text["statistics"]["words"] == known.statistics["words"]
@@ -115,7 +115,7 @@ def test_a_fetch_says_what_came(fmnbench, cache, offer, texts, packed):
     assert (done.code, done.err) == (0, "")
     source = "snli.train.txt, snli.valid.txt and snli.test.txt"
     assert done.out.startswith(f"snli: 5 training, 2 validation, 3 test rows from {source}\n")
-    assert done.out.endswith(f"fingerprint {account('snli').sha256}\n")
+    assert done.out.endswith(f"fingerprint {manifest('snli').sha256}\n")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_cannot_be_had_is_one_line_and_exit_code_1(
 def test_paths_are_printed_for_other_programs(fmnbench, cache, own):
     assert fmnbench("data", "path") == (0, f"{cache}\n", "")
     done = fmnbench("data", "path", "text/own")
-    assert done == (0, f"{held('text/own').folder}\n", "")
+    assert done == (0, f"{cached_data('text/own').folder}\n", "")
 
 
 def test_with_nothing_here_there_is_nothing_to_verify(fmnbench, cache):
@@ -160,15 +160,17 @@ def test_everything_that_is_here_is_verified_and_what_changed_is_named(
 ):
     fmnbench("data", "import", "snli", *laid(texts(), "snli"))
     fmnbench("data", "import", "omniglot", packed(drawings(), "images.zip"))
-    known = {place: account(place).sha256[:16] for place in ("omniglot", "snli", "text/own")}
+    known = {place: manifest(place).sha256[:16] for place in ("omniglot", "snli", "text/own")}
     done = fmnbench("data", "verify")
     assert (done.code, done.err) == (0, "")
     assert done.out == "".join(f"{name}: as recorded, {sha}\n" for name, sha in known.items())
-    (path,) = (held("snli").folder / "test").glob("*.arrow")
+    (path,) = (cached_data("snli").folder / "test").glob("*.arrow")
     path.write_bytes(path.read_bytes().replace(b"cat", b"dog"))
     done = fmnbench("data", "verify")
     assert done.code == 1
-    assert done.complaint.startswith(f"snli: The data of 'snli' in {held('snli').folder} have the")
+    assert done.complaint.startswith(
+        f"snli: The data of 'snli' in {cached_data('snli').folder} have the"
+    )
     assert len(done.out.splitlines()) == 2
     assert fmnbench("data", "verify", "text/own").code == 0
     assert fmnbench("data", "verify", "snli").code == 1
@@ -183,7 +185,7 @@ def test_a_damaged_account_does_not_keep_the_others_from_being_verified(
     done = fmnbench("data", "verify")
     assert done.code == 1
     assert done.complaint.startswith(f"snli: {path} cannot be read (")
-    assert done.out == f"text/own: as recorded, {account('text/own').sha256[:16]}\n"
+    assert done.out == f"text/own: as recorded, {manifest('text/own').sha256[:16]}\n"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]"])

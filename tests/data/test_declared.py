@@ -2,8 +2,8 @@
 
 import pytest
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import account
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import manifest
 from fmnbench.data.identity import declared
 
 ROWS = {"train": 42_068, "validation": 3_370, "test": 3_761}  # of the Penn Treebank
@@ -25,7 +25,7 @@ def treebank():
 
 def test_a_treebank_of_the_declared_numbers_is_accepted(cache, treebank, texts, laid):
     assert declared("ptb").sha256 is None
-    found = bring("ptb", laid(texts(**treebank)))
+    found = import_files("ptb", laid(texts(**treebank)))
     assert found.statistics["rows"] == ROWS
     assert found.statistics["words"]["test"] == TEST_WORDS / ROWS["test"]
 
@@ -56,25 +56,25 @@ def test_one_line_or_one_word_too_few_or_many_is_refused_with_both_numbers(
     split, change, fault, cache, treebank, texts, laid, refused
 ):
     treebank[split] = change(treebank[split])
-    line = refused(bring, "ptb", laid(texts(**treebank)))
+    line = refused(import_files, "ptb", laid(texts(**treebank)))
     start = "train.txt, valid.txt and test.txt: not the dataset 'ptb' as it is known: "
     assert line.startswith(start)
     assert line.endswith(fault)
-    assert account("ptb") is None
+    assert manifest("ptb") is None
 
 
 def test_a_form_that_is_not_the_declared_one_may_have_other_numbers(cache, drawings, packed):
     assert declared("omniglot").form == "lake-28"
-    found = bring("omniglot", [packed(drawings(), "given.zip")])
+    found = import_files("omniglot", [packed(drawings(), "given.zip")])
     assert found.statistics["rows"] != declared("omniglot").rows
 
 
 def test_texts_of_which_nothing_is_declared_may_have_any_numbers(cache, texts, laid):
     assert declared("snli") is None
-    assert bring("snli", laid(texts())).statistics["rows"]["train"] == 5
+    assert import_files("snli", laid(texts())).statistics["rows"]["train"] == 5
 
 
 @pytest.mark.parametrize("name", ["omniglot", "yahoo-10k"])
 def test_real_data_have_the_declared_fingerprint(name, real_cache, monkeypatch):
     monkeypatch.setenv("FMNBENCH_CACHE", str(real_cache(name)))
-    assert account(name).sha256 == declared(name).sha256
+    assert manifest(name).sha256 == declared(name).sha256

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import account, downloads, held
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import cached_data, downloads, manifest
 from fmnbench.data.sources.download import pinned
 from fmnbench.errors import UsageError
 
@@ -38,7 +38,7 @@ def test_the_first_source_that_has_a_dataset_gives_it(offer, get, asked, archive
     found = get("snli")
     assert asked() == ["/one/gone.tar.gz", "/two/snli.tar.gz"]
     assert found.files == {"snli.tar.gz": sha256(content)}
-    assert found == account("snli")
+    assert found == manifest("snli")
     assert kept("snli") == lines
 
 
@@ -63,7 +63,7 @@ def test_where_no_source_has_it_each_says_why(offer, get, refused, packed):
         "; four: 'snli' is made from a folder or an archive in the layout of "
         "Kim et al. or He et al., or the three texts; given: 1 file."
     )
-    assert account("snli") is None
+    assert manifest("snli") is None
 
 
 def test_only_the_source_that_is_named_is_asked(offer, get, asked, archive, refused):
@@ -128,7 +128,7 @@ def test_a_file_that_changed_since_its_first_use_is_refused(offer, get, site, ar
     line = refused(get, "snli")
     assert f"has sha256 {sha256(after)}; expected is {sha256(before)}" in line
     assert not path.exists()
-    assert account("snli").files == {"snli.tar.gz": sha256(before)}
+    assert manifest("snli").files == {"snli.tar.gz": sha256(before)}
 
 
 def test_a_downloaded_file_that_was_damaged_is_downloaded_again(offer, get, archive, asked):
@@ -168,7 +168,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was(offer, get, site, packed
     site.cut = len(content) // 2
     line = refused(get, "snli")
     assert f"{site.cut} of {len(content)} bytes came; the next try goes on from there" in line
-    assert account("snli") is None
+    assert manifest("snli") is None
     site.cut = None
     seen = []
     get("snli", progress=lambda *step: seen.append(step))
@@ -178,7 +178,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was(offer, get, site, packed
 
 def test_data_that_are_refused_leave_those_that_are_there(offer, get, laid, texts, refused, kept):
     offer("snli", he={"snli.tar.gz": b"PK\x03\x04"})
-    bring("snli", laid(texts()))
-    before = held("snli")
+    import_files("snli", laid(texts()))
+    before = cached_data("snli")
     refused(get, "snli")
-    assert held("snli") == before
+    assert cached_data("snli") == before

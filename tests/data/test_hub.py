@@ -67,10 +67,10 @@ def test_a_dataset_is_fetched_from_the_hub_as_from_any_source(
     monkeypatch.setitem(OUTSIDE, "omniglot", Outside(sources=(source,), takes=""))
     done = fmnbench("data", "fetch", "omniglot")
     assert (done.code, done.err) == (0, "")  # a pipe gets no bars of Hugging Face's
-    account = verify("omniglot")
-    assert account.files == {chosen.repository: "local"}
-    assert account.statistics["rows"] == {"train": 41, "validation": 4, "test": 15}
-    assert done.out.endswith(f"fingerprint {account.sha256}\n")
+    installed = verify("omniglot")
+    assert installed.files == {chosen.repository: "local"}
+    assert installed.statistics["rows"] == {"train": 41, "validation": 4, "test": 15}
+    assert done.out.endswith(f"fingerprint {installed.sha256}\n")
 
 
 @pytest.mark.parametrize("drop", ["image", "label"])

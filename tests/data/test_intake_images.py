@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import SPLITS, account, home
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import SPLITS, dataset_folder, manifest
 from fmnbench.data.readers.intake import read
 from fmnbench.data.readers.omniglot_files import BURDA
 from fmnbench.data.readers.permutation import permutation
@@ -106,23 +106,23 @@ def test_drawings_of_another_stroke_are_other_contents(drawings, packed):
 
 def test_an_import_says_what_it_was_made_from(cache, drawings, packed, laid):
     path = packed(drawings(), "images.zip")
-    found = bring("omniglot", [path])
-    assert found == account("omniglot")
+    found = import_files("omniglot", [path])
+    assert found == manifest("omniglot")
     assert found.files == {"images.zip": hashlib.sha256(path.read_bytes()).hexdigest()}
     assert found.source.startswith("Lake's drawings in images.zip (28×28), 60 of 32,460 images")
     assert found.statistics["rows"] == {"train": 41, "validation": 4, "test": 15}
     assert found.statistics["form"] == "partial"
     assert found.folder == found.sha256[:16]
-    assert (home("omniglot") / found.folder).is_dir()
+    assert (dataset_folder("omniglot") / found.folder).is_dir()
 
 
 def test_the_hash_of_a_folder_is_that_of_its_files(cache, drawings, laid):
     files = drawings()
     paths = laid(files)
     top = paths[0].parents[3]
-    before = bring("omniglot", [top]).files
+    before = import_files("omniglot", [top]).files
     (top / "images_background/Latin/notes.txt").write_text("more")
-    after = bring("omniglot", [top]).files
+    after = import_files("omniglot", [top]).files
     assert list(before) == list(after) == ["given"]
     assert before != after
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fmnbench.data.acquire import bring
+from fmnbench.data.acquire import import_files
 from fmnbench.data.readers.intake import read
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
@@ -50,7 +50,7 @@ def test_labels_of_yelp_are_dropped(way, texts, lines, laid, packed, tmp_path):
 def test_a_word_list_that_came_with_texts_is_taken_over(cache, texts, packed):
     words = ["<s>", "</s>", "<pad>", "_UNK", "zebra", "the", "dog"]
     files = texts("he") | {"snli_data/vocab.txt": "".join(f"{word}\n" for word in words)}
-    bring("snli", [packed(files)])
+    import_files("snli", [packed(files)])
     splits = datasets.get("snli")().load()
     assert splits.vocabulary.words == ("<s>", "</s>", "_UNK", "zebra", "the", "dog")
     assert splits.train[0].tolist() == [0, 4, 2, 2, 1, 1, 1, 1]  # the _UNK _UNK: to the longest, 6
@@ -59,7 +59,7 @@ def test_a_word_list_that_came_with_texts_is_taken_over(cache, texts, packed):
 
 
 def test_without_a_word_list_words_are_those_of_the_training_texts(cache, texts, laid):
-    bring("snli", laid(texts()))
+    import_files("snli", laid(texts()))
     splits = datasets.get("snli")().load()
     # by falling frequency, then by name; horse is only in the test texts
     assert splits.vocabulary.words[3:6] == ("dog", "the", "a")
@@ -67,7 +67,7 @@ def test_without_a_word_list_words_are_those_of_the_training_texts(cache, texts,
 
 
 def test_test_rows_are_the_first_ones_and_change_nothing_else(cache, texts, laid):
-    bring("snli", laid(texts()))
+    import_files("snli", laid(texts()))
     whole, part = (datasets.get("snli")(test_rows=rows).load() for rows in (None, 2))
     assert len(whole.test) > 2
     assert torch.equal(part.test, whole.test[:2])
@@ -79,7 +79,7 @@ def test_test_rows_are_the_first_ones_and_change_nothing_else(cache, texts, laid
 
 def test_dropped_lines_are_counted_in_the_account(cache, texts, laid):
     paths = laid(texts(train=["a b", "", "a b c d", "b a"], test=["", "c c c"]))
-    found = bring("text/own", paths, longest=3)
+    found = import_files("text/own", paths, longest=3)
     assert found.dropped == {"empty": 2, "over-long": 1}
     assert found.statistics["rows"] == {"train": 2, "validation": 2, "test": 1}
     assert found.settings == {"name": "own", "vocabulary": 20_000, "test_rows": None}
@@ -127,5 +127,5 @@ def test_the_real_yahoo_texts_are_found_in_a_folder_or_given_as_files(real):
 @pytest.mark.parametrize("name", ["omniglott", "text", "text/", "text/a/b", "text/..", "digits"])
 def test_a_name_that_takes_no_files_is_wrong_usage(name, texts, laid, cache):
     with pytest.raises(UsageError):
-        bring(name, laid(texts()))
+        import_files(name, laid(texts()))
     assert list(cache.rglob("*")) == []

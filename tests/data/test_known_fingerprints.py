@@ -6,8 +6,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import account, held, home
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import cached_data, dataset_folder, manifest
 from fmnbench.data.identity import (
     UNKNOWN,
     declared,
@@ -30,7 +30,7 @@ def snli(cache, texts, laid):
     """Returns a function that imports texts as SNLI."""
 
     def run(**splits):
-        return bring("snli", laid(texts(**splits)))
+        return import_files("snli", laid(texts(**splits)))
 
     return run
 
@@ -54,7 +54,7 @@ def test_the_words_that_ids_stand_for_are_part_of_the_fingerprint(snli):
 
 def test_at_default_settings_it_is_the_recorded_one_and_nothing_is_loaded(snli):
     known = snli()
-    for path in held("snli").folder.rglob("*"):
+    for path in cached_data("snli").folder.rglob("*"):
         if path.is_file():
             path.write_bytes(b"not to be read")
     assert fingerprint("snli", ALL) == known.sha256
@@ -90,14 +90,14 @@ def test_missing_data_have_the_declared_fingerprint_or_none_that_is_known(cache)
 
 
 def test_other_data_than_the_declared_ones_have_their_own(cache, drawings, packed):
-    known = bring("omniglot", [packed(drawings(), "images.zip")])
+    known = import_files("omniglot", [packed(drawings(), "images.zip")])
     assert fingerprint("omniglot", {}) == known.sha256 != declared("omniglot").sha256
 
 
 def test_own_texts_are_told_apart_by_their_names(cache, texts, laid):
     settings = {"vocabulary": 20_000}
-    one = bring("text/one", laid(texts()))
-    two = bring("text/two", laid(texts(test=["a dog"])))
+    one = import_files("text/one", laid(texts()))
+    two = import_files("text/two", laid(texts(test=["a dog"])))
     assert fingerprint("text", {"name": "one", **settings}) == one.sha256
     assert fingerprint("text", {"name": "two", **settings}) == two.sha256 != one.sha256
     reason = missing("text", {"name": "three", **settings})
@@ -118,7 +118,7 @@ def test_what_is_missing_is_told_with_the_command_that_gets_it(cache):
 
 def test_a_damaged_account_is_no_missing_one(snli):
     snli()
-    (home("snli") / "account.json").write_text("{")
+    (dataset_folder("snli") / "account.json").write_text("{")
     for ask in (fingerprint, missing):
         with pytest.raises(DataError, match=r"account\.json cannot be read"):
             ask("snli", ALL)
@@ -168,4 +168,4 @@ def test_only_where_it_must_be_exact_does_another_hash_alone_differ(snli):
     other = dataclasses.replace(found, sha256="ab" * 32)
     assert difference(found, other, exact=False) == ""
     assert difference(found, other, exact=True).startswith("sha256 is ")
-    assert account("snli").sha256 == found.sha256
+    assert manifest("snli").sha256 == found.sha256

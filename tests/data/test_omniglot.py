@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import SPLITS, Held, _write, held
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import SPLITS, CachedData, _write, cached_data
 from fmnbench.data.identity import declared, measured
 from fmnbench.data.readers.omniglot_images import Images
 from fmnbench.data.readers.tables import of_images
@@ -28,13 +28,13 @@ def levels():
 def keep_pixels(tmp_path):
     """Returns a function that keeps pixels; it returns their folder as data of the cache."""
 
-    def keep(parts, binary):
+    def install(parts, binary):
         images = Images(**dict(zip(PARTS, parts, strict=True)), binary=binary, source="", form="")
         folder = tmp_path / "data"
         _write(of_images(images).tables, folder)
-        return Held(folder=folder, kind="images", binary=binary)
+        return CachedData(folder=folder, kind="images", binary=binary)
 
-    return keep
+    return install
 
 
 def test_grey_rows_that_choose_and_test_become_bits_as_often_as_they_are_grey(keep_pixels, levels):
@@ -96,12 +96,12 @@ def test_white_and_black_pixels_of_grey_rows_are_sure(keep_pixels):
 def test_imported_drawings_have_the_shape_and_kind_that_models_ask_for(
     side, cache, drawings, packed
 ):
-    account = bring("omniglot", [packed(drawings(side), "images.zip")])
+    installed = import_files("omniglot", [packed(drawings(side), "images.zip")])
     splits = datasets.get("omniglot")().load()
     assert (splits.kind, splits.image_shape, splits.width) == ("images", (28, 28), 784)
-    assert splits.rebinarise == (side == 105) == (not account.binary)
-    assert splits.derived == held("omniglot").folder / "derived"
-    assert measured(splits).sha256 == account.sha256
+    assert splits.rebinarise == (side == 105) == (not installed.binary)
+    assert splits.derived == cached_data("omniglot").folder / "derived"
+    assert measured(splits).sha256 == installed.sha256
 
 
 def test_tables_of_several_chunks_are_read_in_order(keep_pixels):

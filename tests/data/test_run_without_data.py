@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 import fmnbench as package
-from fmnbench.data.acquire import bring
+from fmnbench.data.acquire import import_files
 from fmnbench.data.identity import UNKNOWN
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.runs.run import Setting, execute
@@ -90,7 +90,7 @@ def test_runs_without_data_are_skipped_until_they_are_there(started, drawings, p
     assert first.out.splitlines()[3] == f"1 run skipped: {GET}"
     assert first.out.endswith("1 of 2 runs done; their records are in records.\n")
     assert records(tmp_path) == ["toy"]
-    account = bring("omniglot", [packed(drawings(), "images.zip")])
+    installed = import_files("omniglot", [packed(drawings(), "images.zip")])
     second = started()
     assert (second.code, second.err) == (0, "")
     assert "skipped" not in second.out
@@ -99,8 +99,8 @@ def test_runs_without_data_are_skipped_until_they_are_there(started, drawings, p
     (path,) = (tmp_path / "records" / "drawings").glob("*.json")
     record = json.loads(path.read_text())
     assert record["status"] == "done"
-    assert record["spec"]["dataset_fingerprint"] == account.sha256
-    assert record["provenance"]["dataset_sha256"] == account.sha256
+    assert record["spec"]["dataset_fingerprint"] == installed.sha256
+    assert record["provenance"]["dataset_sha256"] == installed.sha256
 
 
 def test_a_dry_run_says_what_would_be_skipped(cache, suite, fmnbench, tmp_path):
@@ -130,7 +130,7 @@ def test_a_plan_says_which_tracks_lack_their_data(cache, suite, drawings, packed
     before = plan(tasks(selection), [0, 1])
     assert before.missing == {"drawings": GET}
     assert len(before.specs) == 4
-    bring("omniglot", [packed(drawings(), "images.zip")])
+    import_files("omniglot", [packed(drawings(), "images.zip")])
     after = plan(tasks(selection), [0, 1])
     assert after.missing == {}
     keys = [
@@ -146,32 +146,32 @@ def test_runs_of_data_that_nothing_is_known_of_have_a_key_that_no_record_will_ha
     selection = Selection(suites=[str(suite)], datasets=["snli"])
     (before,) = plan(tasks(selection), [0]).specs
     assert before.dataset_fingerprint == UNKNOWN
-    account = bring("snli", laid(texts()))
+    installed = import_files("snli", laid(texts()))
     (after,) = plan(tasks(selection), [0]).specs
-    assert after.dataset_fingerprint == account.sha256
+    assert after.dataset_fingerprint == installed.sha256
     assert after.key != before.key
 
 
 def test_data_that_changed_since_the_plan_are_a_failed_record_with_the_cause(
     cache, suite, drawings, packed, tmp_path
 ):
-    bring("omniglot", [packed(drawings(), "one.zip")])
+    import_files("omniglot", [packed(drawings(), "one.zip")])
     chosen = tasks(Selection(suites=[str(suite)], datasets=["omniglot"]))
     (spec,) = plan(chosen, [0]).specs
-    account = bring("omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")])
+    installed = import_files("omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")])
     result = execute(spec, Setting(), work=tmp_path / "work", report=lambda *_: None)
     assert result.status == "failed"
     assert result.metrics == {}
     cause = "DataError: The data of 'omniglot' have changed; see: fmnbench data verify omniglot ("
     assert result.error.startswith(cause)
     (spec,) = plan(chosen, [0]).specs
-    assert spec.dataset_fingerprint == account.sha256
+    assert spec.dataset_fingerprint == installed.sha256
 
 
 def test_data_that_went_since_the_plan_are_skipped_with_the_command(
     cache, suite, drawings, packed, tmp_path
 ):
-    bring("omniglot", [packed(drawings(), "one.zip")])
+    import_files("omniglot", [packed(drawings(), "one.zip")])
     (spec,) = plan(tasks(Selection(suites=[str(suite)], datasets=["omniglot"])), [0]).specs
     (cache / "datasets/omniglot/account.json").unlink()
     result = execute(spec, Setting(), work=tmp_path / "work", report=lambda *_: None)

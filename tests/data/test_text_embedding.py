@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from fmnbench.data.acquire import bring
+from fmnbench.data.acquire import import_files
 from fmnbench.data.tokens import unpadded
 from fmnbench.data.vocabulary import SPECIALS, Vocabulary
 from fmnbench.datasets.base import Splits, text_splits
@@ -109,7 +109,7 @@ def test_there_are_fewer_components_than_texts_and_words(splits):
 def loaded(request, cache, texts, laid, tmp_path):
     """Returns the splits of texts in the cache, or of small images with a folder of theirs."""
     if request.param == "texts":
-        bring("snli", laid(texts()))
+        import_files("snli", laid(texts()))
         return datasets.get("snli")().load()
     parts = torch.rand(3, 30, 36, generator=stream(0, "test/images")).unbind()
     return Splits(

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from fmnbench.data.acquire import bring
-from fmnbench.data.cache import SPLITS, held
+from fmnbench.data.acquire import import_files
+from fmnbench.data.cache import SPLITS, cached_data
 from fmnbench.data.tokens import derived_folder, encoded, lengths, padded, unpadded
 from fmnbench.data.vocabulary import Ragged, Vocabulary
 from fmnbench.registry import datasets
@@ -24,8 +24,8 @@ def ragged(texts):
 
 @pytest.fixture
 def data(cache, texts, laid):
-    bring("snli", laid(texts()))
-    return held("snli")
+    import_files("snli", laid(texts()))
+    return cached_data("snli")
 
 
 def same(one, other):
@@ -110,7 +110,7 @@ def test_kept_ids_with_a_part_missing_are_one_line(data, refused):
 
 
 def test_rows_are_as_wide_as_the_longest_text_of_all_splits(cache, texts, laid):
-    bring("snli", laid(texts(test=["a " * 30])))
+    import_files("snli", laid(texts(test=["a " * 30])))
     splits = datasets.get("snli")().load()
     assert splits.width == 32
     assert splits.train.shape == (5, 32)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from fmnbench.data.acquire import bring, verify
-from fmnbench.data.cache import account, held
+from fmnbench.data.acquire import import_files, verify
+from fmnbench.data.cache import cached_data, manifest
 from fmnbench.data.identity import fingerprint
 from fmnbench.data.identity import verify as verify_loaded
 from fmnbench.errors import DataError, DataMissing, UsageError
@@ -16,17 +16,17 @@ from fmnbench.registry import datasets
 
 @pytest.fixture
 def snli(cache, texts, laid):
-    return bring("snli", laid(texts()))
+    return import_files("snli", laid(texts()))
 
 
 @pytest.fixture
 def omniglot(cache, drawings, packed):
-    return bring("omniglot", [packed(drawings(), "images.zip")])
+    return import_files("omniglot", [packed(drawings(), "images.zip")])
 
 
 def alter(place, split, old, new):
     """Changes bytes of a split's Arrow file, once."""
-    (path,) = (held(place).folder / split).glob("*.arrow")
+    (path,) = (cached_data(place).folder / split).glob("*.arrow")
     content = path.read_bytes()
     assert old in content
     path.write_bytes(content.replace(old, new, 1))
@@ -34,8 +34,9 @@ def alter(place, split, old, new):
 
 def reasons(place, refused):
     line = refused(verify, place)
+    folder = cached_data(place).folder
     found = re.fullmatch(
-        rf"The data of '{place}' in {held(place).folder} have the fingerprint ([0-9a-f]{{64}}); "
+        rf"The data of '{place}' in {folder} have the fingerprint ([0-9a-f]{{64}}); "
         rf"recorded is ([0-9a-f]{{64}})\. Fetch or import them again\.",
         line,
     )
@@ -48,7 +49,7 @@ def test_data_as_recorded_are_verified(snli):
 
 
 def test_own_texts_are_verified_under_their_name(cache, texts, laid):
-    known = bring("text/own", laid(texts()))
+    known = import_files("text/own", laid(texts()))
     assert verify("text/own") == known
     alter("text/own", "test", b"horse", b"house")  # both are unknown words, so rows stay
     assert verify("text/own") == known
@@ -76,7 +77,7 @@ def test_a_changed_pixel_is_seen(omniglot, refused):
 
 
 def test_ids_of_words_that_were_altered_are_worked_out_anew(snli):
-    path = held("snli").folder / "vocabulary-all" / "tokens.safetensors"
+    path = cached_data("snli").folder / "vocabulary-all" / "tokens.safetensors"
     before = path.read_bytes()
     good = datasets.get("snli")().load()
     arrays = load_file(path)
@@ -94,7 +95,7 @@ def test_ids_of_words_that_were_altered_are_worked_out_anew(snli):
 
 
 def test_everything_worked_out_from_data_is_forgotten(snli):
-    other = held("snli").folder / "vocabulary-5"
+    other = cached_data("snli").folder / "vocabulary-5"
     datasets.get("snli")(vocabulary=5).load()
     assert other.is_dir()
     verify("snli")
@@ -109,8 +110,8 @@ def test_missing_data_are_not_verified(cache):
 
 
 def test_data_whose_folder_is_gone_are_damaged(snli, refused):
-    folder = held("snli").folder
+    folder = cached_data("snli").folder
     folder.rename(folder.with_name("elsewhere"))
     line = refused(verify, "snli")
     assert line.startswith(f"The data in {folder} are damaged (")
-    assert account("snli") == snli
+    assert manifest("snli") == snli

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fmnbench.data.acquire import bring
+from fmnbench.data.acquire import import_files
 from fmnbench.data.vocabulary import SPECIALS, Vocabulary
 from fmnbench.datasets import Splits
 from fmnbench.errors import DataMissing
@@ -40,7 +40,7 @@ def made_cache(tmp_path_factory):
                 paths.append(folder / f"{part}.txt")
                 lines = [f"w{i // side} v{i % side}" for i in itertools.islice(numbers, size)]
                 paths[-1].write_text("\n".join(lines))
-            bring(name, paths)
+            import_files(name, paths)
         yield patch
 
 

@@ -7,7 +7,7 @@ import torch
 from markdown_it import MarkdownIt
 from safetensors.torch import load_file, save_file
 
-from fmnbench.data.acquire import bring
+from fmnbench.data.acquire import import_files
 from fmnbench.data.tokens import unpadded
 from fmnbench.errors import Declined, RecordError
 from fmnbench.gallery.excerpts import CHARACTERS, STEPS, TEXTS, excerpt
@@ -39,7 +39,7 @@ def cached(tmp_path_factory):
             paths = [folder / f"{name}-{split}.txt" for split in ("train", "valid", "test")]
             for path, lines in zip(paths, (train, test, test), strict=True):
                 path.write_text("".join(f"{line}\n" for line in lines))
-            bring(f"text/{name}", paths)
+            import_files(f"text/{name}", paths)
             return name
 
         make("hostile", HOSTILE, HOSTILE)
