@@ -13,7 +13,6 @@ TRAIN_PROCESSOR = "train.processor"  # in timings: seconds of all cores, of trai
 Precision = Literal["float32", "float64", "bf16"]
 
 SCHEMA = 1  # of the record file; raised when a field changes meaning
-LATENT_FREE = "-latent-free"  # ends the name of the track whose model is another's reference
 KEY_LENGTH = 16  # hex digits: 64 bits, no collision to fear below a billion runs
 
 

@@ -4,6 +4,7 @@ from fmnbench.board.base import Board, Cell, Column, Conclusion, Protocol, Refer
 from fmnbench.board.build import boards
 from fmnbench.board.conclusions import with_conclusions
 from fmnbench.board.labels import value
+from fmnbench.board.relations import Relations, SmallerCopy
 
 __all__ = [
     "Board",
@@ -12,7 +13,9 @@ __all__ = [
     "Conclusion",
     "Protocol",
     "Reference",
+    "Relations",
     "Row",
+    "SmallerCopy",
     "boards",
     "value",
     "with_conclusions",

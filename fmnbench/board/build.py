@@ -9,8 +9,9 @@ from fmnbench.board.columns import CEILINGS, columns
 from fmnbench.board.comparison import beside, with_published
 from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
 from fmnbench.board.labels import labels
-from fmnbench.board.latent_free import latent_free
+from fmnbench.board.latent_free import with_references
 from fmnbench.board.published import Published
+from fmnbench.board.relations import Relations
 from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.ties import with_bold
@@ -31,16 +32,19 @@ def boards(
     protocol: Protocol = "standard",
     expected: Mapping[str, Sequence[Task]] | None = None,
     published: Sequence[Published] = (),
+    relations: Relations | None = None,
 ) -> list[Board]:
     """Returns one board per track of the results and of the expected tasks.
 
     `expected` lists a suite's tasks by track name: those without a record are rows of holes, and
-    the order is theirs. With `published` values the rows have them beside ours. The latent-free
-    model of a track is a reference in its table.
+    the order is theirs. With `published` values the rows have them beside ours. `relations` say
+    which track is the latent-free reference in the table of another.
     """
     found = sheets(results, with_published(results, expected, published))
-    tables, free = latent_free(found)
-    return [_board(sheet, free.get(sheet.track.name), protocol, published) for sheet in tables]
+    return [
+        _board(sheet, free, protocol, published)
+        for sheet, free in with_references(found, relations or Relations())
+    ]
 
 
 def _board(

@@ -15,24 +15,27 @@ DEFINITIONS = {  # metric of the report -> the field's definition of what it is 
     "report.density": "density",
     "report.coverage": "coverage",
 }
-BERNOULLI = "-bernoulli"  # ends the name of a track that differs in a likelihood of bits alone
 
 
 def with_conclusions(
-    reports: Sequence[Board], standards: Sequence[Board], results: Sequence[Result]
+    reports: Sequence[Board],
+    standards: Sequence[Board],
+    results: Sequence[Result],
+    judges: Mapping[str, str],
 ) -> list[Board]:
     """Returns boards of the report protocol with what their sources conclude of critics.
 
     A conclusion is a difference between a critic and the plain VAE beyond the sum of their
     published stds. It holds where the same difference, by the field's definition, has the same
     sign and a paired t test over the seeds tells it from 0 (5 %, Holm-corrected over the board).
-    The track of the same name with a Bernoulli likelihood is asked where there is one.
+    `judges` name the track that tests the conclusions on another, where it is not the same and
+    has a board.
     """
     by_name = {board.track.name: board for board in standards}
     by_key = {result.spec.key: result for result in results}
     made = []
     for board in reports:
-        judge = by_name.get(board.track.name + BERNOULLI) or by_name.get(board.track.name)
+        judge = by_name.get(judges.get(board.track.name, "")) or by_name.get(board.track.name)
         found = _judged(list(_claims(board, judge, by_key)) if judge else [])
         made.append(dataclasses.replace(board, conclusions=tuple(found)))
     return made

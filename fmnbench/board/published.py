@@ -1,26 +1,27 @@
-"""Numbers that papers print, to stand beside ours."""
+"""Published values, which stand beside ours."""
 
 import csv
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
+from fmnbench.board.relations import SmallerCopy
 from fmnbench.errors import RecordError
 from fmnbench.files import benchmark_files
 
+FILE = "published.csv"
 StdKind = Literal["population", "sample", "unknown"]
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
     """One cell of a published table, in the unit of the metric of that name.
 
-    `runs` is how many mean and std are over, `std_kind` which std the source takes; `estimator`
-    says what was measured, where that is not what the metric's name makes one think; `differs`
-    how their experiment differs from the track, "" where it is the same.
+    `runs` is the number of runs behind mean and std, `std_kind` the std that the source reports;
+    `estimator` says what was measured, where the metric's name does not tell; `differs` how the
+    published experiment differs from the track, "" where it is the same.
     """
 
     track: str
@@ -39,52 +40,36 @@ class Published:
 
 
 def published(folder: Traversable | None = None) -> list[Published]:
-    """Returns the published values, by default those that come with fmnbench, in file order.
+    """Returns the values of published.csv, by default the file of fmnbench, in file order.
 
-    published.csv has them by the track that re-runs their experiment; published_smaller.csv names
-    smaller tracks beside which the same values stand, with what differs there. A column that is
-    missing or unknown, a value that is no number, or a track without values is a RecordError that
-    names the line.
+    A missing or unknown column and a value that is not a number are a RecordError that names the
+    line.
     """
-    folder = folder if folder is not None else benchmark_files()
-    names = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
-    names.remove("differs")
-    values = _read(folder / "published.csv", names, _value)
-    tracks = {value.track for value in values}
-
-    def smaller(row: dict[str, str]) -> tuple[str, str, str]:
-        if row["published_for"] not in tracks:
-            raise ValueError(f"nothing is published for '{row['published_for']}'")
-        return row["track"], row["published_for"], row["differs"]
-
-    columns = ["track", "published_for", "differs"]
-    return values + [
-        dataclasses.replace(value, track=track, differs=differs)
-        for track, whole, differs in _read(folder / "published_smaller.csv", columns, smaller)
-        for value in values
-        if value.track == whole
-    ]
-
-
-def _read(file: Traversable, columns: list[str], parse: Callable[[dict[str, str]], T]) -> list[T]:
-    """Returns the parsed lines of a CSV file with exactly these columns."""
+    file = (folder if folder is not None else benchmark_files()) / FILE
+    columns = [field.name.rstrip("_") for field in dataclasses.fields(Published)]
+    columns.remove("differs")
     reader = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True)
     if set(reader.fieldnames or ()) != set(columns):
         raise RecordError(f"{file}: its columns must be {', '.join(columns)}.")
     try:
-        return [parse(_whole(row)) for row in reader]
+        return [_value(row) for row in reader]
     except (ValueError, csv.Error) as error:
         raise RecordError(f"{file}, line {reader.line_num}: {error}.") from None
 
 
-def _whole(row: dict[str, str]) -> dict[str, str]:
-    """Returns a line as csv reads it, unless it has a field too few (None) or too many."""
-    if None in row or None in row.values():
-        raise ValueError("it has a field too few or too many")
-    return row
+def with_copies(values: list[Published], copies: Mapping[str, SmallerCopy]) -> list[Published]:
+    """Returns published values, followed by the same values on the smaller copies of tracks."""
+    return values + [
+        dataclasses.replace(value, track=name, differs=copy.differs)
+        for name, copy in copies.items()
+        for value in values
+        if value.track == copy.track
+    ]
 
 
 def _value(row: dict[str, str]) -> Published:
+    if None in row or None in row.values():  # how csv shows a field too many, or too few
+        raise ValueError("it has a field too few or too many")
     kinds = get_args(StdKind)
     if row["std_kind"] not in kinds:
         raise ValueError(f"std_kind is '{row['std_kind']}', not one of {', '.join(kinds)}")

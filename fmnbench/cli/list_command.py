@@ -57,7 +57,7 @@ def list_command(
 
 def rows(what: str) -> list[Row]:
     """Returns the lines of one table."""
-    from fmnbench.planning.suite import all_suites
+    from fmnbench.planning.suite_file import all_suites
     from fmnbench.registry import REGISTRIES
 
     if what == "suites":

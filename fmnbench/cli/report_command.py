@@ -20,7 +20,8 @@ from fmnbench.errors import UsageError
 from fmnbench.spec import Result, Task
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.board import Board, Protocol
+    from fmnbench.board import Board, Protocol, Relations
+    from fmnbench.planning.suite import Suite
     from fmnbench.report import Options
 
 PROTOCOLS = ("standard", "report")
@@ -78,13 +79,17 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench report --out leaderboards/site/index.html
       fmnbench report --pictures --out leaderboards/README.md
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    from fmnbench.planning.suite import relations
+    from fmnbench.planning.suite_file import all_suites, load_suite
     from fmnbench.records.store import Store
     from fmnbench.report import render
 
     require_folder(store, exists=True)
-    expected = _expected(suite or [])
+    suites = [load_suite(name, for_runs=False) for name in suite or ()]
+    expected = _expected(suites)
     results, errors = Store(store).results(list(expected) if suite else None)
-    made = _boards(results, expected, cast("Protocol | None", protocol), compare=compare)
+    known = relations([*all_suites(for_runs=False), *suites])
+    made = _boards(results, expected, known, cast("Protocol | None", protocol), compare=compare)
     if pictures:
         from fmnbench.gallery.drawing import draw
         from fmnbench.gallery.figures import draw_information
@@ -113,13 +118,11 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"--out '{path}' cannot be written: {error.strerror}.") from None
 
 
-def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
+def _expected(suites: "Sequence[Suite]") -> dict[str, list[Task]]:
     """Returns the rows that suites ask for, by track."""
-    from fmnbench.planning.suite import load_suite
-
     rows: dict[str, list[Task]] = {}
-    for name in suites:
-        for comparison in load_suite(name).comparisons:
+    for suite in suites:
+        for comparison in suite.comparisons:
             for task in comparison.tasks():
                 rows.setdefault(task.track.name, []).append(task)
     return rows
@@ -128,24 +131,25 @@ def _expected(suites: Sequence[str]) -> dict[str, list[Task]]:
 def _boards(
     results: Sequence[Result],
     expected: dict[str, list[Task]],
+    relations: "Relations",
     protocol: "Protocol | None",
     *,
     compare: bool,
 ) -> "list[Board]":
     """Returns the boards of one protocol, or of both where a published table was re-run."""
     from fmnbench.board import boards, with_conclusions
-    from fmnbench.board.published import published
+    from fmnbench.board.published import published, with_copies
 
-    values = published()
+    values = with_copies(published(), relations.smaller_copies)
     beside = values if compare else ()
     if protocol is not None:
-        return boards(results, protocol, expected, beside)
+        return boards(results, protocol, expected, beside, relations)
     tracks = {value.track for value in values if value.metric.startswith("report.")}
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
-    standard = boards(results, "standard", expected, beside)
-    rerun = boards(reruns, "report", wanted, values)
-    return standard + with_conclusions(rerun, standard, results)
+    standard = boards(results, "standard", expected, beside, relations)
+    rerun = boards(reruns, "report", wanted, values, relations)
+    return standard + with_conclusions(rerun, standard, results, relations.judges)
 
 
 def _options(store: Path, out: Path | None, *, on_terminal: bool) -> "Options":

@@ -9,7 +9,7 @@ import pydantic
 
 from fmnbench.data.identity import fingerprint, missing
 from fmnbench.errors import ComponentError, UsageError, unknown
-from fmnbench.planning.suite import TRACK_FIELDS, all_suites, load_suite
+from fmnbench.planning.suite_file import TRACK_FIELDS, all_suites, load_suite
 from fmnbench.registry import REGISTRIES, architectures, critics, datasets, objectives
 from fmnbench.spec import RunSpec, Setting, Task, Track
 

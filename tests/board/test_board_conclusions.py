@@ -32,7 +32,7 @@ def value(critic, metric, mean, std=1.0):
 def concluded(row):
     """Returns the conclusions on a critic, given published values and our differences by seed."""
 
-    def build(published, ours, track=None, seeds=(0, 1, 2)):
+    def build(published, ours, track=None, seeds=(0, 1, 2), judged_by=()):
         plain = {seed: 100.0 + seed for seed in seeds}
         critic = {seed: plain[seed] + ours[seed] for seed in seeds if seed < len(ours)}
         reported = dict.fromkeys(NAMES, 1.0)
@@ -47,7 +47,7 @@ def concluded(row):
         both = results + (judges if track else [])
         standard = boards(both, "standard")
         report = boards(results, "report", published=published)
-        (board,) = with_conclusions(report, standard, both)
+        (board,) = with_conclusions(report, standard, both, dict(judged_by))
         return board
 
     return build
@@ -92,11 +92,14 @@ def test_a_row_that_lacks_a_seed_is_not_judged(concluded):
     assert (found.verdict, found.ours) == ("not run", None)
 
 
-def test_the_track_with_a_bernoulli_likelihood_is_the_judge_where_there_is_one(concluded):
+def test_the_judge_that_the_suite_names_tests_the_conclusions_where_it_has_a_board(concluded):
     ours = [-9.0, -10.0, -11.0]
-    assert concluded(BETTER, ours).conclusions[0].judge == "toy-mlp"
-    found = concluded(BETTER, ours, track={"name": "toy-mlp-bernoulli"}).conclusions[0]
-    assert (found.judge, found.verdict) == ("toy-mlp-bernoulli", "holds")
+    judges = {"toy-mlp": "bits"}
+    assert concluded(BETTER, ours, judged_by=judges).conclusions[0].judge == "toy-mlp"
+    other = {"name": "toy-mlp-bernoulli"}
+    assert concluded(BETTER, ours, track=other, judged_by=judges).conclusions[0].judge == "toy-mlp"
+    found = concluded(BETTER, ours, track={"name": "bits"}, judged_by=judges).conclusions[0]
+    assert (found.judge, found.verdict) == ("bits", "holds")
 
 
 def test_p_values_are_corrected_for_the_number_of_conclusions(row):
@@ -118,7 +121,7 @@ def test_p_values_are_corrected_for_the_number_of_conclusions(row):
             )
             said.append(dataclasses.replace(value(critic, "report.nll", 120.0), lambda_=weight))
         (board,) = with_conclusions(
-            boards(made, "report", published=said), boards(made, "standard"), made
+            boards(made, "report", published=said), boards(made, "standard"), made, {}
         )
         (first,) = [each for each in board.conclusions if each.label.startswith("self")]
         assert first.verdict == ("holds" if count == 1 else "not seen")

@@ -1,6 +1,6 @@
 import pytest
 
-from fmnbench.board import boards
+from fmnbench.board import Relations, boards
 from fmnbench.board.published import Published
 from fmnbench.report.captions import sources
 
@@ -44,13 +44,14 @@ def test_only_the_seeds_that_learned_nothing_are_named(row):
     assert marked(board, board.rows[0])[0].startswith("has learned nothing: its")
 
 
-FREE = {"name": "toy-mlp-latent-free", "architecture": "pixelcnn"}
+FREE = {"name": "without-z", "architecture": "pixelcnn"}
+OF_FREE = Relations(latent_free={"toy-mlp": "without-z"})
 
 
 @pytest.mark.parametrize(("nll", "flagged"), [(29.99, False), (30.0, True), (49.0, True)])
 def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagged):
     models = row({0: 29.0, 1: 31.0}, track=FREE)
-    board = only([*row({0: nll}, metrics={"reference.nll": 50.0}), *models])
+    board = only([*row({0: nll}, metrics={"reference.nll": 50.0}), *models], relations=OF_FREE)
     (model, constant) = board.references
     assert (model.label, model.n, model.means) == ("latent-free pixelcnn", 2, {"nll": 30.0})
     assert constant.means == {"nll": 50.0}
@@ -65,7 +66,7 @@ def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagg
 def test_a_seed_above_both_references_has_learned_nothing_and_is_marked_once(row):
     models = row({0: 30.0}, track=FREE)
     results = row({0: 20.0, 1: 40.0, 2: 60.0}, metrics={"reference.nll": 50.0})
-    board = only([*results, *models])
+    board = only([*results, *models], relations=OF_FREE)
     nothing, idle = marked(board, board.rows[0])
     assert nothing.startswith("has learned nothing with seed 2: ")
     assert idle.startswith("gains no likelihood by its latent with seed 1: ")
@@ -73,11 +74,47 @@ def test_a_seed_above_both_references_has_learned_nothing_and_is_marked_once(row
 
 def test_a_latent_free_model_of_other_data_is_no_reference(row):
     models = row({0: 29.0}, track=FREE, dataset_fingerprint="cd" * 8)
-    assert only([*row({0: 40.0}), *models]).references == ()
+    assert only([*row({0: 40.0}), *models], relations=OF_FREE).references == ()
 
 
 def test_a_latent_free_model_alone_is_a_table(row):
-    assert only(row({0: 29.0}, track=FREE)).title == FREE["name"]
+    assert only(row({0: 29.0}, track=FREE), relations=OF_FREE).title == "without-z"
+
+
+def test_a_name_alone_makes_no_track_a_reference(row):
+    free = FREE | {"name": "toy-mlp-latent-free"}
+    found = boards([*row(NLL), *row({0: 29.0}, track=free)], relations=OF_FREE)
+    assert [(board.title, board.references) for board in found] == [
+        ("toy-mlp", ()),
+        ("toy-mlp-latent-free", ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "of_the_model", "is_reference"),
+    [
+        ("", "", True),
+        ("+epochs=2", "+epochs=2", True),
+        ("+epochs=2", "", False),  # its model was trained for longer
+        ("", "+epochs=2", False),
+        ("+latent=16", "", True),  # its model has no latent, but layers
+        ("+epochs=2+latent=16", "+epochs=2", True),
+        ("+hidden=512", "", False),
+        ("+hidden=512", "+hidden=512", True),
+    ],
+)
+def test_a_track_with_changed_settings_has_the_reference_with_the_same_changes(
+    row, changes, of_the_model, is_reference
+):
+    track = {"name": f"toy-mlp{changes}"}
+    free = FREE | {
+        "name": f"without-z{of_the_model}",
+        "architecture_settings": {"hidden": 256},
+    }
+    found = boards([*row(NLL, track=track), *row({0: 29.0}, track=free)], relations=OF_FREE)
+    table = next(board for board in found if board.track.name == track["name"])
+    assert [reference.means for reference in table.references] == [{"nll": 29.0}] * is_reference
+    assert len(found) == (1 if is_reference else 2)
 
 
 def test_a_decoder_that_ignores_z_is_marked_with_its_seeds(make_result):

@@ -2,10 +2,12 @@ import re
 
 import pytest
 
-from fmnbench.board.published import published
+from fmnbench.board import SmallerCopy
+from fmnbench.board.published import published, with_copies
 from fmnbench.errors import RecordError
 from fmnbench.files import benchmark_files
-from fmnbench.planning.suite import all_suites
+from fmnbench.planning.suite import relations
+from fmnbench.planning.suite_file import all_suites
 
 METRICS = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
 
@@ -66,7 +68,6 @@ def test_the_published_values_are_those_of_the_three_tables():
     found = [
         (cell.table, cell.track, cell.critic, cell.lambda_, cell.metric, cell.mean, cell.std)
         for cell in of("Asokan")
-        if not cell.differs
     ]
     assert sorted(found) == sorted(printed())
     assert {(cell.runs, cell.std_kind, cell.objective) for cell in of("Asokan")} == {
@@ -78,8 +79,6 @@ def test_the_papers_values_are_those_of_its_tables():
     rows = {}
     assert {cell.runs for cell in of("Menon")} == {5}
     for cell in of("Menon"):
-        if cell.differs:
-            continue
         row = cell.table, cell.track, cell.critic, cell.lambda_
         rows.setdefault(row, {})[cell.metric] = (cell.mean, cell.std)
     expected = {}
@@ -102,16 +101,25 @@ def test_the_papers_values_are_those_of_its_tables():
     ],
 )
 def test_smaller_tracks_have_the_values_of_the_whole_ones_and_say_so(track, published_for, reason):
+    copies = relations(all_suites()).smaller_copies
+    everything = with_copies(published(), copies)
+
     def values(name):
         return [
             (cell.critic, cell.lambda_, cell.metric, cell.mean, cell.std)
-            for cell in published()
+            for cell in everything
             if cell.track == name
         ]
 
+    assert len(values(track)) > 10
     assert values(track) == values(published_for)
-    assert not any(cell.differs for cell in published() if cell.track == published_for)
-    assert all(reason in cell.differs for cell in published() if cell.track == track)
+    assert not any(cell.differs for cell in everything if cell.track == published_for)
+    assert all(reason in cell.differs for cell in everything if cell.track == track)
+
+
+def test_a_copy_of_a_track_without_published_values_has_none():
+    copies = {"mine": SmallerCopy(track="nowhere", differs="all")}
+    assert with_copies(published(), copies) == published()
 
 
 def test_an_information_is_published_with_the_ceiling_that_it_cannot_exceed():
@@ -134,33 +142,23 @@ def test_published_tracks_with_a_suite_have_its_recipe():
 
 
 def test_the_benchmarks_folder_holds_suites_beside_the_published_values():
-    names = [file.name for file in benchmark_files().iterdir()]
-    assert {"published.csv", "published_smaller.csv"} <= set(names)
-    assert {"paper.toml", "quick.toml", "report.toml"} <= set(names)
+    names = {file.name for file in benchmark_files().iterdir()}
+    assert {"published.csv", "paper.toml", "quick.toml", "report.toml"} <= names
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "reason"),
+    ("old", "new", "reason"),
     [
-        ("published", "144.09", "many", "line 2: could not convert string to float: 'many'"),
-        ("published", "population", "other", "line 2: std_kind is 'other', not one of population"),
-        ("published", "track,", "where,", "columns must be track, critic, objective, lambda"),
-        ("published", ",3,", ",3.5,", "line 2: invalid literal for int"),
-        ("published_smaller", "differs", "why", "columns must be track, published_for, differs"),
-        (
-            "published_smaller",
-            ",omniglot-pixelcnn,",
-            ",",
-            "line 2: it has a field too few or too many",
-        ),
-        ("published_smaller", ',"a', ',1,"a', "line 2: it has a field too few or too many"),
-        ("published_smaller", ",omni", ",oni", "line 2: nothing is published for 'oniglot-pixel"),
+        ("144.09", "many", "line 2: could not convert string to float: 'many'"),
+        ("population", "other", "line 2: std_kind is 'other', not one of population"),
+        ("track,", "where,", "columns must be track, critic, objective, lambda"),
+        (",3,", ",3.5,", "line 2: invalid literal for int"),
+        (",3,", ",", "line 2: it has a field too few or too many"),
+        (",3,", ",3,4,", "line 2: it has a field too few or too many"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, name, old, new, reason):
-    for file in ("published.csv", "published_smaller.csv"):
-        text = (benchmark_files() / file).read_text(encoding="utf-8")
-        changed = text.replace(old, new, 1) if file == f"{name}.csv" else text
-        (tmp_path / file).write_text(changed, encoding="utf-8")
-    with pytest.raises(RecordError, match=rf"{name}\.csv.*{reason}"):
+def test_a_bad_line_is_named(tmp_path, old, new, reason):
+    text = (benchmark_files() / "published.csv").read_text(encoding="utf-8")
+    (tmp_path / "published.csv").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(RecordError, match=rf"published\.csv.*{reason}"):
         published(tmp_path)

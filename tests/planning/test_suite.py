@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from fmnbench.board import Relations, SmallerCopy
 from fmnbench.errors import UsageError
-from fmnbench.planning.suite import all_suites, load_suite
+from fmnbench.planning.suite import relations
+from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.registry import critics
 
 OWN = """
@@ -206,3 +208,74 @@ def test_an_unknown_latent_free_architecture_gets_the_nearest_guess(tmp_path):
     path.write_text(OWN + FREE.replace("linear-gaussian", "liner-gaussian"))
     with pytest.raises(UsageError, match=r"Unknown architecture 'liner-gaussian'. Did you mean"):
         load_suite(str(path))
+
+
+TWICE = OWN + OWN[OWN.index("[[tracks]]") :].replace('"d"', '"e"')
+RELATED = {
+    'judge = "d"': Relations(judges={"e": "d"}),
+    'smaller_copy_of = { track = "d", differs = "why" }': Relations(
+        smaller_copies={"e": SmallerCopy(track="d", differs="why")}
+    ),
+    'smaller_copy_of = { track = "yahoo-lstm", differs = "why" }': Relations(
+        smaller_copies={"e": SmallerCopy(track="yahoo-lstm", differs="why")}
+    ),
+    'latent_free = { name = "bare", architecture = "mlp" }': Relations(latent_free={"e": "bare"}),
+    'latent_free = { architecture = "mlp" }': Relations(latent_free={"e": "e-latent-free"}),
+    "": Relations(),
+}
+UNRELATED = {
+    'judge = "f"': "judge: Unknown track 'f'. Known: d, e",
+    'judge = "e-bernouli"': "judge: Unknown track 'e-bernouli'. Known: d, e",
+    'smaller_copy_of = { track = "toy-mpl", differs = "" }': "smaller_copy_of: Unknown track "
+    "'toy-mpl'. Did you mean 'toy-mlp'",
+    'smaller_copy_of = { differs = "" }': "smaller_copy_of.track: it is missing",
+    'smaller_copy_of = { track = "d" }': "smaller_copy_of.differs: it is missing",
+    'latent_free = { nme = "x", architecture = "mlp" }': "latent_free: Unknown key 'nme'. Did you "
+    "mean 'name'",
+    'smaller_copy_of = { trakc = "d" }': "smaller_copy_of: Unknown key 'trakc'. Did you mean "
+    "'track'",
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), RELATED.items(), ids=str)
+def test_the_relations_between_tracks_are_those_that_the_file_states(tmp_path, line, expected):
+    path = tmp_path / "own.toml"
+    path.write_text(TWICE + line)
+    assert relations([load_suite(str(path))]) == expected
+
+
+@pytest.mark.parametrize(("line", "message"), UNRELATED.items(), ids=str)
+def test_a_relation_to_an_unknown_track_is_one_line(tmp_path, line, message):
+    path = tmp_path / "own.toml"
+    path.write_text(TWICE + line)
+    with pytest.raises(UsageError, match=f"^track 'e' of own.toml: {message}"):
+        load_suite(str(path))
+
+
+def test_a_reference_may_not_have_the_name_of_another_track(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(TWICE + 'latent_free = { name = "d", architecture = "mlp" }')
+    with pytest.raises(UsageError, match=r"^own.toml names a track twice: d, e, d\.$"):
+        load_suite(str(path))
+
+
+def test_the_shipped_suites_relate_the_tracks_of_the_committed_records():
+    found = relations(all_suites())
+    names = ["omniglot-pixelcnn", "omniglot-pixelcnn-small", "yahoo-lstm-paper", "yahoo-lstm"]
+    names += ["yahoo-10k-lstm", "yahoo-10k-lstm-small"]
+    assert found.latent_free == {name: f"{name}-latent-free" for name in names}
+    assert found.judges == {"omniglot-cnn": "omniglot-cnn-bernoulli"}
+    copied = {name: copy.track for name, copy in found.smaller_copies.items()}
+    assert copied == {
+        "omniglot-pixelcnn-small": "omniglot-pixelcnn",
+        "yahoo-10k-lstm": "yahoo-lstm",
+        "yahoo-10k-lstm-small": "yahoo-lstm",
+    }
+
+
+def test_a_suite_that_is_not_run_needs_none_of_its_components(own):
+    path = own('"digits"', '"elsewhere"')
+    with pytest.raises(UsageError, match="Unknown dataset 'elsewhere'"):
+        load_suite(path)
+    (comparison,) = load_suite(path, for_runs=False).comparisons
+    assert {task.track.dataset for task in comparison.tasks()} == {"elsewhere"}

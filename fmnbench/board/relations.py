@@ -1,0 +1,49 @@
+"""How tracks relate to each other, as suites state it: references, judges and smaller copies."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from fmnbench.spec import Track
+
+CHANGE = "+"  # separates a track's name from each setting that `run --set` changed
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SmallerCopy:
+    """The track of which another is a smaller copy, and how the two experiments differ."""
+
+    track: str
+    differs: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Relations:
+    """The relations between tracks, by the name of the track that has them.
+
+    `latent_free` names the track of the model without a latent that a track's models must beat;
+    `judges` the track that tests the conclusions published on a track by the field's definitions.
+    Published values of a track stand also beside its `smaller_copies`, with what differs.
+    """
+
+    latent_free: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    judges: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    smaller_copies: Mapping[str, SmallerCopy] = dataclasses.field(default_factory=dict)
+
+    def is_reference(self, model: Track, track: Track) -> bool:
+        """Whether a track is the latent-free reference of another.
+
+        The reference of a track with changed settings has the same changes, except those of
+        settings that its architecture does not have.
+        """
+        base, changes = changed_settings(track.name)
+        model_base, model_changes = changed_settings(model.name)
+        if self.latent_free.get(base) != model_base or not model_changes <= changes:
+            return False
+        settings = {*vars(model), *model.dataset_settings, *model.architecture_settings}
+        return all(change.partition("=")[0] not in settings for change in changes - model_changes)
+
+
+def changed_settings(track: str) -> tuple[str, frozenset[str]]:
+    """Returns the name in the suite of a track, and its changes as key=value texts."""
+    base, *changes = track.split(CHANGE)
+    return base, frozenset(changes)
