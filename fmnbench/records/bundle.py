@@ -1,4 +1,4 @@
-"""Bundles: records of one machine in a zip, to be taken up by a store on another."""
+"""Bundles: zip files that carry records from the store of one machine to another."""
 
 import contextlib
 import dataclasses
@@ -6,15 +6,15 @@ import hashlib
 import io
 import json
 import stat
+import tempfile
 import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnbench.errors import RecordError, UsageError, unknown
+from fmnbench.data.sources.archives import extract
+from fmnbench.errors import DataError, RecordError, UsageError, unknown
 from fmnbench.files import write_atomically
 from fmnbench.records import schema
 from fmnbench.records.store import WORK, Store
@@ -22,27 +22,19 @@ from fmnbench.spec import Attempt, Result
 
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the manifest
-LARGEST = 16 << 20  # bytes of one record; 1,000 epochs take half a megabyte
+LARGEST = 16 << 20  # bytes of one file; a record of 1,000 epochs has half a megabyte
 MOST = 100_000  # records
-ROOM = 256 << 20  # bytes of all records, unpacked; 50,000 of 30 epochs
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: the same records are the same bytes
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-)
+ROOM = 256 << 20  # bytes of all files, unpacked; 50,000 records of 30 epochs
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: equal records give equal bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """What became of the records of a bundle.
+    """What an import did with the records of a bundle.
 
-    `repeated` are runs that the store holds with the same numbers, made by another process;
-    `replaced` failed ones that now have a done record. `refused` says of each other record why it
-    was left out; the store keeps what it has.
+    `here` counts records that the store holds already, `repeated` runs that it holds with the same
+    numbers from another process, and `replaced` failed runs that now have a done record. `refused`
+    names each other record with the reason; the store's own record stays.
     """
 
     imported: int
@@ -55,13 +47,13 @@ class Arrival:
 def export_bundle(
     store: Store, target: Path, tracks: Sequence[str] = ()
 ) -> tuple[int, list[RecordError]]:
-    """Returns how many records a new bundle has, and an error for each that is corrupt.
+    """Returns the number of records in a new bundle, and an error for each corrupt record.
 
-    Corrupt records are left out. A file that is there is replaced if it is a bundle.
+    Corrupt records are left out. An existing file is replaced only if it is a bundle.
 
     Raises:
-        UsageError: there is no record of a track, or no whole one at all, or more than a bundle
-            holds, or the file is something else or cannot be written.
+        UsageError: a track has no record, the store has no valid record, the records exceed the
+            limits of a bundle, or the target is another file or cannot be written.
     """
     known = {path.parent.name for path in store.paths()}
     for track in tracks:
@@ -72,65 +64,68 @@ def export_bundle(
         fault = f": {errors[0]}" if errors else "."
         raise UsageError(f"{store.folder} has no records to export{fault}")
     if target.exists() and not _is_bundle(target):
-        raise UsageError(f"'{target}' is there already and is no bundle of records.")
+        raise UsageError(f"'{target}' exists and is not a bundle of records.")
     files = {place: (store.folder / place).read_bytes() for place in map(_place, results)}
-    _require_room(files)
+    files = {MANIFEST: _manifest_of(files), **dict(sorted(files.items()))}
+    _require_room([len(data) for data in files.values()])
     try:
         write_atomically(target, _packed(files))
     except OSError as error:
         raise UsageError(f"'{target}' cannot be written: {error.strerror}.") from None
-    return len(files), errors
+    return len(results), errors
 
 
 def import_bundle(store: Store, source: Path) -> Arrival:
-    """Returns what became of a bundle's records, all of which are checked before any is taken.
+    """Returns what became of the records of a bundle; all are checked before any is imported.
 
-    A new record is written byte for byte. Where the store's own record is corrupt, or a run is
-    going on, the bundle's is refused; so is any that would overwrite other numbers, except that
-    a done one takes the place of one that is not. Imports into one store wait for each other.
+    A new record is written byte for byte. A record is refused where the store's own record is
+    corrupt, where the run is in progress, or where it would overwrite other numbers, except that a
+    done record replaces one that is not done. Imports into one store wait for each other.
 
     Raises:
         UsageError: the file cannot be read, or the store cannot be written.
-        RecordError: it is no bundle, or something in it is not what the manifest says, is no
-            record or is in the wrong place; nothing is taken then.
+        RecordError: the file is not a valid bundle, it differs from its manifest, or one of its
+            records is damaged, misplaced or could not be saved. Nothing is imported then.
     """
     counts = dict.fromkeys(("imported", "here", "repeated", "replaced"), 0)
     refused = []
-    files = _checked(source)
-    try:
-        with FileLock(store.folder / WORK / "import"):
-            for name, data in files.items():
-                ending = _take(store, name, data)
-                if ending in counts:
-                    counts[ending] += 1
-                else:
-                    refused.append(_printable(f"{name}: {ending}"))
-    except OSError as error:
-        raise UsageError(f"{store.folder} cannot be written: {error.strerror}.") from None
+    with tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
+        unpacked = Store(Path(temporary) / "records")
+        names = _unpack(source, unpacked)
+        try:
+            with FileLock(store.folder / WORK / "import"):
+                for name in names:
+                    ending = _import(store, unpacked.folder / name, unpacked)
+                    if ending in counts:
+                        counts[ending] += 1
+                    else:
+                        refused.append(_printable(f"{name}: {ending}"))
+        except OSError as error:
+            raise UsageError(f"{store.folder} cannot be written: {error.strerror}.") from None
     return Arrival(**counts, refused=tuple(refused))
 
 
-def _take(store: Store, name: str, data: bytes) -> str:
-    """Puts one record into a store; returns what became of it, or why it was left out."""
-    result = schema.parse(data, name).result
+def _import(store: Store, path: Path, unpacked: Store) -> str:
+    """Imports one unpacked record; returns the name of its count, or why it is refused."""
+    result = unpacked.load(path)
     lock = store.work(result.spec.key) / "lock"  # as in executors.worker, which needs torch
     try:
         with FileLock(lock, timeout=0):
             try:
-                return _settle(store, result, data)
+                return _settle(store, result, path.read_bytes())
             finally:
                 _tidy(lock)
     except Timeout:
-        return "the run is going on here; import again when it has ended"
+        return "the run is in progress here; import it again after the run has ended"
     except RecordError as error:
         return f"the store's own record is corrupt ({error})"
 
 
 def _settle(store: Store, result: Result, data: bytes) -> str:
-    """Does what `_take` says, while nobody else is at the run."""
+    """Imports one record while this process holds the lock of its run."""
     held = store.get(*_identity(result))
     if held is None:
-        # not by Store.save, which would undo formatting that somebody gave the file
+        # not by Store.save, which would change the formatting of a file edited by hand
         write_atomically(store.path(*_identity(result)), data)
         return "imported"
     if held == result:
@@ -146,68 +141,67 @@ def _settle(store: Store, result: Result, data: bytes) -> str:
 
 
 def _tidy(lock: Path) -> None:
-    """Removes a run's folder where its lock, which is held, is all that is in it.
+    """Removes the folder of a run if it holds only the lock, which this process has.
 
-    Else a run was cut off here, and the folder has its checkpoint.
+    Otherwise a run was interrupted here, and the folder holds its checkpoint.
     """
     if list(lock.parent.iterdir()) == [lock]:
         lock.unlink()
-        with contextlib.suppress(OSError):  # a run that starts just now has put its lock there
+        with contextlib.suppress(OSError):  # a run that starts now has put its lock there
             lock.parent.rmdir()
 
 
-def _checked(source: Path) -> dict[str, bytes]:
-    """Returns the files of a bundle's records by name; a fault in any is a RecordError.
-
-    They are bytes because results take ten times the memory.
-    """
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return _files(archive, source)
-    except OSError as error:
-        raise UsageError(f"'{source}' cannot be read: {error.strerror or error}.") from None
-    except _BROKEN as error:
-        reason = str(error).rstrip(".") or "it ends too early"
-        raise RecordError(f"{source} is no whole bundle of records: {reason}.") from error
-
-
-def _files(archive: zipfile.ZipFile, source: Path) -> dict[str, bytes]:
-    listed = _manifest(archive, source)
-    there, wanted = Counter(archive.namelist()), Counter([MANIFEST, *listed])
-    for odd in (there - wanted) + (wanted - there):
-        raise RecordError(f"{source}: its manifest and its files differ in {odd!r}.")
-    files: dict[str, bytes] = {}
-    room = ROOM
+def _unpack(source: Path, unpacked: Store) -> list[str]:
+    """Unpacks a bundle; returns the names of its records, each of which `save` would accept."""
+    listed = _extract(source, unpacked.folder)
     for name, sha256 in listed.items():
-        files[name] = _read(archive, name, source)
-        room -= len(files[name])
-        if room < 0:
-            raise RecordError(f"{source} unpacks to more than {ROOM:,} bytes.")
-        if hashlib.sha256(files[name]).hexdigest() != sha256:
-            raise RecordError(f"{source}: {name!r} has not the SHA-256 of the manifest.")
-        _require_record(files[name], name, source)
-    return files
+        path = unpacked.folder / name
+        if path.stat().st_size > LARGEST:
+            raise RecordError(f"{source}: {name!r} has more than {LARGEST:,} bytes.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise RecordError(f"{source}: the SHA-256 of {name!r} is not that of the manifest.")
+        try:
+            result = unpacked.load(path)
+            place = unpacked.path(*_identity(result))
+            schema.dump(result)
+        except (RecordError, UsageError) as error:  # the latter for the name of a track
+            reason = str(error).removeprefix(f"{unpacked.folder}/")
+            raise RecordError(_printable(f"{source}: {reason}")) from None
+        if place != path:
+            raise RecordError(f"{source}: {name!r} is not where its record belongs.")
+    return list(listed)
 
 
-def _require_record(data: bytes, name: str, source: Path) -> None:
-    """Raises RecordError for what is no record, or not the one that belongs in this place."""
+def _extract(source: Path, folder: Path) -> dict[str, str]:
+    """Unpacks a bundle into a new folder; returns the SHA-256 of each record by its name."""
     try:
-        place = _place(schema.parse(data, name).result)
-    except (RecordError, UsageError) as error:  # the latter for a track that names no folder
-        raise RecordError(_printable(f"{source}: {error}")) from None
-    if place != name:
-        raise RecordError(f"{source}: {name!r} is the record of {place}.")
+        source.open("rb").close()
+        files = extract(source, folder, limit=ROOM, members=MOST + 1)
+    except OSError as error:
+        raise UsageError(f"'{source}' cannot be read: {error.strerror}.") from None
+    except DataError as error:
+        _, _, reason = str(error).removeprefix(f"{source} ").partition(": ")
+        raise RecordError(f"{source} is not a valid bundle of records: {reason}.") from None
+    names = {path.relative_to(folder).as_posix() for path in files}
+    if MANIFEST not in names:
+        raise RecordError(f"{source} has no {MANIFEST}: it is not a bundle of records.")
+    listed = _manifest(folder / MANIFEST, source)
+    for odd in sorted(names ^ {MANIFEST, *listed}):
+        raise RecordError(f"{source}: its manifest and its files differ in {odd!r}.")
+    return listed
 
 
-def _manifest(archive: zipfile.ZipFile, source: Path) -> dict[str, str]:
-    """Returns the hashes by name that a bundle's manifest lists."""
-    if MANIFEST not in archive.namelist():
-        raise RecordError(f"{source} has no {MANIFEST}: it is no bundle of records.")
+def _manifest(path: Path, source: Path) -> dict[str, str]:
+    """Returns the SHA-256 of each record by its name, as the manifest lists them."""
+    if path.stat().st_size > LARGEST:
+        raise RecordError(f"{source}: {MANIFEST!r} has more than {LARGEST:,} bytes.")
     try:
-        manifest = json.loads(_read(archive, MANIFEST, source))
+        manifest = json.loads(path.read_bytes())
         listed, version = manifest["records"], manifest["format"]
-    except (ValueError, KeyError, TypeError):
-        raise RecordError(f"{source}: its {MANIFEST} cannot be read.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RecordError(
+            f"{source} is not a valid bundle of records: its {MANIFEST} cannot be read."
+        ) from None
     if version != FORMAT:
         raise RecordError(f"{source} has format {version!r:.20}; this version knows {FORMAT}.")
     if not isinstance(listed, dict) or len(listed) > MOST:
@@ -215,61 +209,43 @@ def _manifest(archive: zipfile.ZipFile, source: Path) -> dict[str, str]:
     return listed
 
 
-def _read(archive: zipfile.ZipFile, name: str, source: Path) -> bytes:
-    """Returns a member's content; declared sizes are not believed."""
-    info = archive.getinfo(name)
-    if fault := _fault(info):
-        raise RecordError(f"{source}: {name!r} is {fault}.")
-    with archive.open(info) as member:
-        data = member.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise RecordError(f"{source}: {name!r} has more than {LARGEST:,} bytes.")
-    return data
+def _is_bundle(path: Path) -> bool:
+    """Returns whether a file unpacks as a bundle; its records are not checked."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
+            _extract(path, Path(temporary) / "records")
+    except (UsageError, RecordError):
+        return False
+    return True
 
 
-def _fault(info: zipfile.ZipInfo) -> str | None:
-    """Returns why a member is not read, or None."""
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):  # 0 if not made on Unix
-        return "a link or another special file"
-    if info.flag_bits & 0x1:
-        return "encrypted"
-    # bzip2 and lzma are unpacked without a bound on memory
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "compressed by a method other than deflate"
-    return None
-
-
-def _require_room(files: dict[str, bytes]) -> None:
-    """Raises UsageError for records that an import would not take."""
-    sizes = [len(data) for data in files.values()]
-    if len(sizes) > MOST or sum(sizes) > ROOM or max(sizes) > LARGEST:
+def _require_room(sizes: Sequence[int]) -> None:
+    """Raises UsageError for files that an import would refuse, the manifest among them."""
+    if len(sizes) > MOST + 1 or sum(sizes) > ROOM or max(sizes) > LARGEST:
         raise UsageError(
-            f"{len(sizes):,} records of {sum(sizes):,} bytes, the largest of {max(sizes):,}, are "
-            f"too much for one bundle: it takes {MOST:,} of {ROOM:,}, the largest of {LARGEST:,}."
+            f"{len(sizes) - 1:,} records of {sum(sizes):,} bytes, the largest of {max(sizes):,}, "
+            f"do not fit in one bundle: it holds {MOST:,} of {ROOM:,}, the largest of {LARGEST:,}."
         )
 
 
-def _packed(files: dict[str, bytes]) -> bytes:
+def _manifest_of(files: dict[str, bytes]) -> bytes:
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    manifest = json.dumps({"format": FORMAT, "records": hashes}, indent=1, sort_keys=True)
+    return json.dumps({"format": FORMAT, "records": hashes}, indent=1, sort_keys=True).encode()
+
+
+def _packed(files: dict[str, bytes]) -> bytes:
+    """Returns a zip of files; equal files give equal bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {MANIFEST: manifest.encode(), **dict(sorted(files.items()))}.items():
+        for name, data in files.items():
             info = zipfile.ZipInfo(name, EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.create_system = 3  # Unix, whatever this machine is
-            info.external_attr = (stat.S_IFREG | 0o644) << 16  # else unzip makes it unreadable
+            info.external_attr = (
+                stat.S_IFREG | 0o644
+            ) << 16  # otherwise unzip makes it unreadable
             archive.writestr(info, data)
     return packed.getvalue()
-
-
-def _is_bundle(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _manifest(archive, path)
-    except (OSError, RecordError, *_BROKEN):
-        return False
-    return True
 
 
 def _identity(result: Result) -> tuple[str, str]:
@@ -277,7 +253,7 @@ def _identity(result: Result) -> tuple[str, str]:
 
 
 def _place(result: Result) -> str:
-    """Returns where a record is in a store or a bundle; UsageError as `Store.path`."""
+    """Returns the place of a record in a store or a bundle; UsageError as `Store.path`."""
     return Store(Path()).path(*_identity(result)).as_posix()
 
 
@@ -287,5 +263,5 @@ def _origin(result: Result) -> str:
 
 
 def _printable(text: str) -> str:
-    """Returns a text that may come from a stranger's record without what steers a terminal."""
+    """Returns an untrusted text in which each control character is a question mark."""
     return "".join(each if each.isprintable() else "?" for each in text)

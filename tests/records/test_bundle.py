@@ -124,7 +124,7 @@ def test_a_failed_record_never_takes_the_place_of_a_done_one(other, bundle, make
     assert other.load(path).status == "done"
 
 
-def test_a_run_that_is_going_on_is_left_alone(other, bundle, make_result):
+def test_a_run_in_progress_is_left_alone(other, bundle, make_result):
     spec = make_result().spec
     lock = lock_path(other, spec)
     checkpoint = lock.with_name("checkpoint.pt")
@@ -132,7 +132,7 @@ def test_a_run_that_is_going_on_is_left_alone(other, bundle, make_result):
     with FileLock(lock):
         arrival = import_bundle(other, bundle)
     assert arrival.imported == 2
-    assert "the run is going on here" in arrival.refused[0]
+    assert "the run is in progress here" in arrival.refused[0]
     assert import_bundle(other, bundle).imported == 1
     assert checkpoint.read_bytes() == b"half"
 
@@ -184,12 +184,12 @@ def test_a_corrupt_record_is_left_out_of_a_bundle(store, other, tmp_path):
 def test_a_file_that_is_no_bundle_is_not_overwritten(store, bundle, tmp_path):
     path = tmp_path / "notes.zip"
     path.write_text("mine")
-    with pytest.raises(UsageError, match="is no bundle of records"):
+    with pytest.raises(UsageError, match="exists and is not a bundle of records"):
         export_bundle(store, path)
     assert path.read_text() == "mine"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MANIFEST, '{"name": "an extension of a browser"}')
-    with pytest.raises(UsageError, match="is no bundle of records"):
+    with pytest.raises(UsageError, match="exists and is not a bundle of records"):
         export_bundle(store, path)
     assert export_bundle(store, bundle)[0] == 3  # an older bundle is replaced
 
@@ -197,7 +197,9 @@ def test_a_file_that_is_no_bundle_is_not_overwritten(store, bundle, tmp_path):
 def test_a_record_that_no_import_would_take_is_not_exported(store, tmp_path):
     path = next(store.paths())
     path.write_bytes(path.read_bytes() + b" " * LARGEST)
-    with pytest.raises(UsageError, match=r"^3 records of 16,78\d,\d+ bytes, .* are too much for"):
+    with pytest.raises(
+        UsageError, match=r"^3 records of 16,78\d,\d+ bytes, .* do not fit in one bundle"
+    ):
         export_bundle(store, tmp_path / "c.zip")
     assert not (tmp_path / "c.zip").exists()
 
