@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from fmnbench.spec import Result, RunSpec, Settings, Task, Track, canonical_json
+from fmnbench.spec import Result, RunSpec, Settings, Task, Track
 
 OF_THE_ROW = ("critic", "objective")  # versions that may differ between rows of one table
 
@@ -123,10 +123,8 @@ def _identity(spec: RunSpec) -> str:
 
 
 def _within(given: Settings, filled: Settings) -> bool:
-    return all(
-        name in filled and canonical_json(filled[name]) == canonical_json(value)
-        for name, value in given.items()
-    )
+    """Returns whether settings are among others, whether a suite writes 1 or 1.0."""
+    return all(name in filled and filled[name] == value for name, value in given.items())
 
 
 def _started(result: Result) -> str:

@@ -13,6 +13,7 @@ from fmnbench.board.relations import SmallerCopy
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
+from fmnbench.planning.values import positive_zero
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.spec import Track
 
@@ -55,7 +56,7 @@ def all_suites(*, for_runs: bool = True) -> list[Suite]:
 
 def _parse(name: str, file: str, content: bytes, *, for_runs: bool) -> Suite:
     try:
-        table = tomllib.loads(content.decode())
+        table = positive_zero(tomllib.loads(content.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML: {error}") from None
     wanted = {"title": str, "citation": str, "tracks": list}

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -121,6 +122,18 @@ def test_an_expected_task_with_another_setting_than_the_record_is_not_run(row):
         "neural(embedding=8) λ=1",
     ]
     assert marked(board, board.rows[0]) == ["not run"]
+
+
+def test_a_suite_may_write_a_whole_number_where_the_record_has_a_float(row):
+    filled = {"variance": 4.0, "hidden": (8.0, 2.0)}
+    track = {"architecture_settings": filled}
+    results = row(NLL, critic="self", lambda_=1.0, critic_settings={"t": 2.0}, track=track)
+    recipe = dataclasses.replace(
+        results[0].spec.track, architecture_settings={"variance": 4, "hidden": (8, 2)}
+    )
+    task = Task(track=recipe, critic="self", critic_settings={"t": 2}, lambda_=1.0)
+    board = only(results, expected={"toy-mlp": [task]})
+    assert [row.cells["nll"].n for row in board.rows] == [3]
 
 
 def test_an_expected_track_without_records_is_a_board_of_holes(make_result):

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -127,6 +128,54 @@ def test_an_override_with_the_value_in_force_leaves_the_track_as_it_is():
     assert rows_of(settings=settings, epochs=60, precision="float32") == rows_of()
 
 
+@pytest.mark.parametrize(
+    ("texts", "name"),
+    [
+        (["variance=2", "variance=2.0", "variance=2e0", "variance=+2.0"], "+variance=2"),
+        (["variance=0.250", "architecture.variance=25e-2"], "+variance=0.25"),
+        (["learning_rate=1", "learning_rate=1.0"], "+learning_rate=1"),
+        (["learning_rate=1e16", "learning_rate=1E+16"], "+learning_rate=1e16"),
+        (["weight_decay=-0.0", "weight_decay=0", "weight_decay=0.0"], ""),
+        (["variance=0.5", "variance=5e-1", "hidden=[128, 64]", "learning_rate=0.001"], ""),
+        (["beta=0.2", "objective.beta=2e-1"], ""),
+    ],
+)
+def test_one_value_is_one_track_and_one_key_however_it_is_written(texts, name):
+    found = [rows_of(settings=[text], objectives=["beta"]) for text in texts]
+    assert all(rows == found[0] for rows in found)
+    assert found[0][0].track.name == f"digits-mlp{name}"
+    assert len({resolve(rows[0], 0).key for rows in found}) == 1
+    assert (found[0] == rows_of(objectives=["beta"])) == (name == "")
+
+
+def test_a_method_setting_equal_to_its_default_changes_no_row():
+    chosen = {"critics": ["self"], "objectives": ["elbo"]}
+    assert rows_of(**chosen, settings=["temperature=1"]) == rows_of(**chosen)
+    (row,) = rows_of(**chosen, settings=["temperature=2"])
+    assert repr(row.critic_settings["temperature"]) == "2.0"
+
+
+@pytest.mark.parametrize("zero", [-0.0, 0.0])
+def test_a_weight_of_minus_zero_is_zero(zero):
+    rows = rows_of(critics=["self"], lambdas=[zero, 0.0])
+    assert [math.copysign(1.0, row.lambda_) for row in rows] == [1.0]
+    spec = resolve(dataclasses.replace(rows[0], lambda_=zero), 0)
+    assert spec.key == resolve(rows[0], 0).key
+
+
+def test_a_minus_zero_in_a_suite_file_is_zero(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'title = "T"\ncitation = "C"\n[[tracks]]\nname = "d"\ndataset = "digits"\n'
+        'architecture = "mlp"\nepochs = 1\nbatch_size = 64\nlearning_rate = 1e-3\n'
+        'critics = ["self"]\nlambda = [-0.0]\nweight_decay = -0.0\n'
+        "critic_settings.self = { temperature = -0.0 }\n"
+    )
+    (row,) = tasks(Selection(suites=[str(path)]))
+    zeros = (row.lambda_, row.track.weight_decay, row.critic_settings["temperature"])
+    assert [math.copysign(1.0, zero) for zero in zeros] == [1.0] * 3
+
+
 def test_a_method_setting_applies_to_the_rows_that_have_it():
     rows = rows_of(settings=["beta=0.7", "critic.temperature=3"])
     found = {(row.critic, row.objective): row for row in rows}
@@ -147,6 +196,8 @@ def test_a_method_setting_applies_to_the_rows_that_have_it():
         (["epochs"], r"^--set takes key=value, not 'epochs'\.$"),
         (["=3"], r"^--set takes key=value, not '=3'\.$"),
         (["epochs=many"], "^epochs is 'many': .* valid integer"),
+        (["epochs=2.0"], "^epochs is '2': .* valid integer"),
+        (["epochs=true"], "^epochs is 'True': .* valid integer"),
         (["epochs=0"], "^epochs is '0': .* must be above 0"),
         (["length_pool=0"], "^length_pool is '0': .* must be above 0"),
         (["learning_rate=nan"], r"^--set learning_rate is 'nan'; it must be finite\.$"),
@@ -163,7 +214,7 @@ def test_an_override_that_fits_nothing_is_refused(settings, message):
     ("settings", "message"),
     [
         (["temperature=hot"], "'digits-mlp': temperature of critic 'self' is 'hot': .* number"),
-        (["hidden=wide"], "hidden=wide': hidden of architecture 'mlp' is 'wide': .* tuple"),
+        (["hidden=wide"], "'digits-mlp': hidden of architecture 'mlp' is 'wide': .* tuple"),
         (["likelihood=poisson"], "likelihood of architecture 'mlp' is 'poisson': .* 'gaussian'"),
         (["binary=3"], "binary of dataset 'digits' is 3: .* boolean"),
     ],
