@@ -20,6 +20,10 @@ class RecordError(FmnbenchError):
     """A stored record cannot be trusted: truncated, altered or of an unknown schema."""
 
 
+class NewerRecord(RecordError):  # noqa: N818 - the record is fine; this version is too old for it
+    """A stored record was written by a newer fmnbench, in a schema that this one does not know."""
+
+
 class DataError(FmnbenchError):
     """Data cannot be had or cannot be trusted: what was given and what is wrong with it."""
 

@@ -7,6 +7,8 @@ import typer
 
 from fmnbench.cli.options import DEFAULT_STORE, StoreOption, require_folder
 from fmnbench.cli.usage import SOME_FAILED
+from fmnbench.records.bundle import export_bundle, import_bundle
+from fmnbench.records.store import Store
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.zip", help="The bundle.")]
 
@@ -27,9 +29,6 @@ def export_results(
       fmnbench results export omniglot.zip --track omniglot-cnn
       fmnbench results export all.zip
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.records.bundle import export_bundle
-    from fmnbench.records.store import Store
-
     require_folder(store, exists=True)
     count, errors = export_bundle(Store(store), file, track or [])
     typer.echo(f"{count} record{' is' if count == 1 else 's are'} in {file}.")
@@ -39,20 +38,17 @@ def export_results(
 
 
 def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> int:
-    """Take up the records of a bundle; nothing that is here is overwritten.
+    """Add the records of a bundle; nothing that is here is overwritten.
 
-    All are checked first: one that is damaged or altered, and none is taken. A record with other
-    numbers than the one here is named and left out; a done one takes the place of a failed one.
-    Where the record here is corrupt, or the run is going on, the bundle's is named and left out.
+    All are checked first: if one is damaged or altered, none is added. A record with other
+    numbers than the one here is named and left out; a done one replaces a failed one.
+    Where the record here is corrupt, or its run is under way, the bundle's is named and left out.
 
     \b
     Examples:
       fmnbench results import omniglot.zip
       fmnbench results import omniglot.zip --store their-results
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.records.bundle import import_bundle
-    from fmnbench.records.store import Store
-
     require_folder(store, writable=True)
     arrival = import_bundle(Store(store), file)
     parts = {
@@ -62,7 +58,7 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
         "here with the same numbers from another run": arrival.repeated,
     }
     counts = [f"{count} {what}" for what, count in parts.items() if count]
-    typer.echo(f"Records: {', '.join(counts) or 'none taken'}.")
+    typer.echo(f"Records: {', '.join(counts) or 'none added'}.")
     for line in arrival.refused:
         typer.echo(f"left out: {line}", err=True)
     return SOME_FAILED if arrival.refused else 0

@@ -9,7 +9,8 @@ import typer
 
 from fmnbench.cli.options import JsonOption, positive_integer
 from fmnbench.cli.text import print_definitions
-from fmnbench.cli.usage import SOME_FAILED, Verbs
+from fmnbench.cli.usage import SOME_FAILED
+from fmnbench.cli.verbs import Verbs
 from fmnbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs

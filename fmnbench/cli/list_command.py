@@ -3,16 +3,15 @@
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
 from fmnbench.cli.text import UNBROKEN, method_name, print_definitions
 from fmnbench.errors import unknown
-
-if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.registry.declarations import Entry
+from fmnbench.planning.suite_file import all_suites
+from fmnbench.registry import REGISTRIES, Entry
 
 Row = dict[str, object]
 COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
@@ -56,10 +55,7 @@ def list_command(
 
 
 def rows(what: str) -> list[Row]:
-    """Returns the lines of one table."""
-    from fmnbench.planning.suite_file import all_suites
-    from fmnbench.registry import REGISTRIES
-
+    """Returns the rows of one table."""
     if what == "suites":
         return [
             {
@@ -104,7 +100,7 @@ def _print_tasks(lines: Sequence[Row]) -> None:
 
 
 def _methods(rows: Sequence[Row]) -> list[str]:
-    """Returns what stands beside a track: its dataset and architecture, then its rows."""
+    """Returns the text beside a track: its dataset and architecture, then its rows."""
     track = rows[0]
     names = (
         method_name(str(row["critic"]), str(row["objective"]), float(str(row["lambda"])))
@@ -115,7 +111,7 @@ def _methods(rows: Sequence[Row]) -> list[str]:
     return [f"{track['dataset']} + {track['architecture']}", methods]
 
 
-def _row(entry: "Entry") -> Row:
+def _row(entry: Entry) -> Row:
     attributes = entry.attributes
     return {
         "name": entry.name,
@@ -128,7 +124,7 @@ def _row(entry: "Entry") -> Row:
 
 
 def _paragraphs(line: Mapping[str, object]) -> list[str]:
-    """Returns what stands beside a name: a sentence, then unit, source and origin."""
+    """Returns the text beside a name: a sentence, then unit, source and origin."""
     tracks = line.get("tracks")
     parts = [
         f"tracks {', '.join(tracks)}" if isinstance(tracks, list) else "",

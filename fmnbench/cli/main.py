@@ -1,36 +1,56 @@
 """The `fmnbench` command: its verbs, and one line for each error."""
 
+import io
+import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import typer
 from typer.exceptions import TyperException
 
 import fmnbench
-from fmnbench.cli.bundle_commands import export_results, import_results
-from fmnbench.cli.data_command import data_app
-from fmnbench.cli.list_command import list_command
-from fmnbench.cli.report_command import report_command
-from fmnbench.cli.results_command import results_app
-from fmnbench.cli.run_command import run_command
-from fmnbench.cli.usage import SOME_FAILED, WRONG_USAGE, Verbs, complaint
+from fmnbench.cli.usage import BROKEN_PIPE, SOME_FAILED, WRONG_USAGE, complaint
+from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import FmnbenchError, UsageError
+
+STDOUT = 1  # file descriptor
+
+
+class RootVerbs(Verbs):
+    """The verbs of `fmnbench`."""
+
+    table: ClassVar[Mapping[str, Verb]] = {
+        "list": Verb(
+            place="list_command:list_command",
+            summary="List what is registered, with its source.",
+        ),
+        "run": Verb(
+            place="run_command:run_command",
+            summary="Run tasks with seeds: all that the store does not have yet.",
+        ),
+        "report": Verb(
+            place="report_command:report_command",
+            summary="Show the leaderboard, made from the records alone.",
+        ),
+        "results": Verb(
+            place="results_command:results_app",
+            summary="List, show, export and import the records of a store.",
+        ),
+        "data": Verb(
+            place="data_command:data_app",
+            summary="List, fetch, import and check the datasets.",
+        ),
+    }
+
 
 app = typer.Typer(
     name="fmnbench",
-    cls=Verbs,
+    cls=RootVerbs,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: more room at 80 columns, and a quicker start
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("list")(list_command)
-app.command("run")(run_command)
-app.command("report")(report_command)
-results_app.command("export")(export_results)
-results_app.command("import")(import_results)
-app.add_typer(results_app, name="results")
-app.add_typer(data_app, name="data")
 
 
 def _show_version(wanted: bool) -> bool:
@@ -64,19 +84,37 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0 well, 1 something failed, 2 wrong usage, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # λ on a terminal of Latin-1
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="fmnbench", standalone_mode=False)
+        sys.stdout.flush()
     except UsageError as error:
         return _fail(str(error), WRONG_USAGE)
     except FmnbenchError as error:
         return _fail(str(error), SOME_FAILED)
     except TyperException as error:
         return _fail(complaint(error), error.exit_code)
+    except BrokenPipeError:
+        return _gone()
+    except SystemExit as error:
+        # typer turns a broken pipe into this exit; what it raised it for is its context
+        if isinstance(error.__context__, BrokenPipeError):
+            return _gone()
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _gone() -> int:
+    """Drops what is still to be printed: nobody reads the output any more, as in `| head -1`."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDOUT)
+    return BROKEN_PIPE
 
 
 def _fail(message: str, code: int) -> int:

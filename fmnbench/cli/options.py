@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,12 @@ from typing import Annotated
 import typer
 
 from fmnbench.errors import UsageError, unknown
+from fmnbench.registry import load_plugin
 
 DEFAULT_STORE = Path("leaderboards/results")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
-MOST_SEEDS = 10_000  # what is more than that was a slip of the finger
+MOST_SEEDS = 10_000  # more than that is a slip of the finger
+SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?")  # a seed, or the first and last of a range
 
 
 def positive_integer(option: str) -> Callable[[str], int]:
@@ -53,26 +56,31 @@ def duration(text: str) -> float:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """Returns seeds: "3" means 0, 1, 2; "0,5,7" and "7," are lists."""
+    """Returns seeds: "3" means 0, 1, 2; "0,5,7", "7," and "0-2,7" are lists."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() for part in parts):
+    ranges = [SEEDS.fullmatch(part) for part in parts]
+    if not parts or not all(ranges):
         raise UsageError(
-            f"--seeds is '{text}'; it must be a number of seeds (3) or a list of them (0,1,2)."
+            f"--seeds is '{text}'; it must be a number of seeds (3) or a list of them "
+            "(0,1,2 or 0-2)."
         )
-    numbers = [int(part) for part in parts]
-    if "," in text:
-        if len(set(numbers)) < len(numbers):
-            raise UsageError(f"--seeds is '{text}'; a seed is named twice.")
-        return tuple(numbers)
-    if numbers == [0]:
-        raise UsageError("--seeds is '0'; it must be at least 1 (for seed 0 alone, say '0,').")
-    if numbers[0] > MOST_SEEDS:
+    ends = [(int(each[1]), int(each[2] or each[1])) for each in ranges if each]
+    if "," not in text and ranges[0] and ranges[0][2] is None:
+        if ends[0][0] == 0:
+            raise UsageError("--seeds is '0'; it must be at least 1 (for seed 0 alone, say '0,').")
+        ends = [(0, ends[0][0] - 1)]
+    if sum(last - first + 1 for first, last in ends) > MOST_SEEDS:
         raise UsageError(f"--seeds is '{text}'; at most {MOST_SEEDS} seeds can be asked for.")
-    return tuple(range(numbers[0]))
+    numbers = [number for first, last in ends for number in range(first, last + 1)]
+    if not all(first <= last for first, last in ends):
+        raise UsageError(f"--seeds is '{text}'; a range goes from a lower to a higher seed.")
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"--seeds is '{text}'; a seed is named twice.")
+    return tuple(numbers)
 
 
 def device(text: str) -> str:
-    """Returns a device's name, such as cpu, cuda or cuda:1; whether it is there is seen later."""
+    """Returns a device's name, such as cpu, cuda or cuda:1; it need not exist."""
     kind, colon, number = text.partition(":")
     if kind not in DEVICES:
         raise unknown("--device value", text, DEVICES)
@@ -94,17 +102,21 @@ def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
 
 def load_plugins(paths: list[Path] | None) -> tuple[Path, ...]:
     """Registers the components of plug-in files; returns their full paths."""
-    if paths:
-        from fmnbench.registry import load_plugin
-
-        for path in paths:
-            load_plugin(path)
+    for path in paths or []:
+        load_plugin(path)
     return tuple(path.resolve() for path in paths or [])
 
 
 def require_folder(store: Path, *, exists: bool = False, writable: bool = False) -> None:
-    """Raises UsageError for a store that is a file, cannot be read, or must but does not exist."""
-    if not store.exists():
+    """Raises UsageError for a store that cannot be a folder, be read or, if asked, be written."""
+    try:
+        is_there = store.exists()
+    except OSError as error:  # a name of more letters than the file system takes
+        raise UsageError(f"--store cannot be '{store}': {error.strerror}.") from None
+    if not is_there:
+        for parent in store.absolute().parents:
+            if parent.exists() and not parent.is_dir():
+                raise UsageError(f"--store is '{store}', but '{parent}' is a file.")
         if exists:
             raise UsageError(
                 f"There is no store at '{store}'; `fmnbench run` makes one, or use --store."

@@ -95,7 +95,8 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         from fmnbench.gallery.figures import draw_information
 
         draw_information(made, results, _figures(store))
-        draw(made, results, Store(store), _figures(store))
+        for key, reason in draw(made, results, Store(store), _figures(store)).items():
+            typer.echo(f"no picture of {key}: {reason}", err=True)
     on_terminal = out is None and sys.stdout.isatty()
     suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
     name = format_ or ("rich" if on_terminal else suited)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, ClassVar, get_args
 
 import typer
 
@@ -14,19 +14,44 @@ from fmnbench.cli.options import (
     require_folder,
 )
 from fmnbench.cli.text import print_table, row_name
-from fmnbench.cli.usage import SOME_FAILED, Verbs
+from fmnbench.cli.usage import SOME_FAILED
+from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import unknown
+from fmnbench.records.store import Store
 from fmnbench.spec import Result, Status
 
-if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.records.store import Store
 
-results_app = typer.Typer(
-    cls=Verbs, rich_markup_mode=None, help="List, show, export and import the records of a store."
-)
+class ResultsVerbs(Verbs):
+    """The verbs of `fmnbench results`."""
+
+    table: ClassVar[Mapping[str, Verb]] = {
+        "list": Verb(
+            place="results_command:list_results",
+            summary="List records, one a line: key, track, row, seed, status, seconds.",
+        ),
+        "show": Verb(
+            place="results_command:show_result",
+            summary="Show one record: how it ended, its spec, metrics, timings and provenance.",
+        ),
+        "export": Verb(
+            place="bundle_commands:export_results",
+            summary="Write records with their checksums into one zip.",
+        ),
+        "import": Verb(
+            place="bundle_commands:import_results",
+            summary="Add the records of a bundle; nothing that is here is overwritten.",
+        ),
+    }
 
 
-@results_app.command("list")
+results_app = typer.Typer(cls=ResultsVerbs, rich_markup_mode=None)
+
+
+@results_app.callback()
+def results() -> None:
+    """List, show, export and import the records of a store."""
+
+
 def list_results(
     store: StoreOption = DEFAULT_STORE,
     track: Annotated[
@@ -70,7 +95,6 @@ def list_results(
     return SOME_FAILED if errors else 0
 
 
-@results_app.command("show")
 def show_result(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, or the first digits of it.")],
     store: StoreOption = DEFAULT_STORE,
@@ -94,9 +118,7 @@ def show_result(
         _print(result)
 
 
-def _opened(folder: StoreOption) -> "Store":
-    from fmnbench.records.store import Store
-
+def _opened(folder: StoreOption) -> Store:
     require_folder(folder, exists=True)
     return Store(folder)
 

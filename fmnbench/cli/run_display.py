@@ -1,4 +1,4 @@
-"""What `fmnbench run` shows while it runs: bars on a terminal, else a line now and then."""
+"""What `fmnbench run` shows while it runs: bars on a terminal, elsewhere a line at times."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ from rich.progress import (
 from rich.table import Column
 
 from fmnbench.cli.run_log import RunLog
-from fmnbench.cli.text import run_name
+from fmnbench.cli.text import counted, run_name
 from fmnbench.runs.executors.base import Event
 from fmnbench.spec import RunSpec
 
 
-class Display:
+class RunDisplay:
     """Progress of runs and epochs: bars on a terminal, lines in a file or pipe."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Display:
         self._left = len(specs)
         self._bars: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "Display":
+    def __enter__(self) -> "RunDisplay":
         self._progress.start()
         return self
 
@@ -59,7 +59,7 @@ class Display:
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Takes up one event."""
+        """Shows one event."""
         spec = event.spec
         key = spec.key
         name = run_name(spec)
@@ -81,10 +81,10 @@ class Display:
                 self._log.say(f"{name}: {event.status}; {self._left} to go", due=True)
 
     def interrupted(self) -> None:
-        """Says what is left after the user stopped."""
+        """Prints how many runs are left after the user stopped."""
         self._progress.stop()
         Console(stderr=True).print(
-            f"Stopped with {self._left} runs left; the same command goes on where it stopped, "
-            "at the last finished epoch.",
+            f"Stopped with {counted(self._left, 'run')} left; the same command resumes at the "
+            "last finished epoch.",
             markup=False,
         )

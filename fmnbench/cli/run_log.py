@@ -1,17 +1,17 @@
-"""What `fmnbench run` writes where its errors go to no terminal: a line now and then."""
+"""What `fmnbench run` writes where its errors go to no terminal: a line at times."""
 
 import time
 from collections.abc import Callable
 
 from rich.console import Console
 
-EVERY = 60.0  # seconds between lines of epochs; a shorter `run` writes none
+EVERY = 60.0  # seconds between lines on epochs; a shorter `run` writes none
 
 
 class RunLog:
-    """Dated lines of how far runs are; the first minute has none, then each minute at most one.
+    """Dated lines on the progress of runs: none in the first minute, then at most one a minute.
 
-    What is `due` anyway, the end of a run, is said after that first minute too.
+    After the first minute, a line that is `due`, such as the end of a run, is always written.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
@@ -20,7 +20,7 @@ class RunLog:
         self._started = self._last = clock()
 
     def say(self, text: str, *, due: bool = False) -> None:
-        """Writes a line, if it is time for one."""
+        """Writes a line if it is time for one."""
         now = self._clock()
         if now - (self._started if due else self._last) < EVERY:
             return

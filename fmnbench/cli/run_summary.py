@@ -1,111 +1,104 @@
-"""What `fmnbench run` says before and after: the plan with its cost, and the outcome."""
+"""What `fmnbench run` prints before and after: the plan with its cost, and the outcome."""
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 import typer
 
-from fmnbench.cli.text import lasting, print_table, row_name, run_name
-from fmnbench.planning.costs import Cost, RowKey, row_key
-from fmnbench.records.store import Store
-from fmnbench.spec import Result, RunSpec
+from fmnbench.cli.text import counted, lasting, print_table, row_name, run_name
+from fmnbench.planning.costs import Cost, row_key
+from fmnbench.runs.campaign import Outcome
+from fmnbench.runs.survey import Survey, by_row
+from fmnbench.spec import Result
 
-BAD = ("failed", "diverged", "timeout", "out_of_memory")
 
-
-def print_plan(
-    specs: Sequence[RunSpec],
-    left: Sequence[RunSpec],
-    skipped: Mapping[str, str],
-    costs: Mapping[RowKey, Cost],
-    jobs: int,
-) -> int:
-    """Prints what would run, row by row, with the cost of each; returns how many have none.
-
-    `skipped` has the reason of each run whose data are missing, by its key.
-    """
-    todo = {spec.key for spec in left}
+def print_plan(found: Survey) -> None:
+    """Prints what would run, row by row, with the cost of each run."""
+    todo = {spec.key for spec in found.left}
     rows: list[dict[str, object]] = []
-    total, unknown, rough = 0.0, 0, False
-    for runs in _by_row(specs):
+    used: list[Cost] = []
+    for runs in by_row(found.specs):
         here = sum(spec.key in todo for spec in runs)
-        without_data = sum(spec.key in skipped for spec in runs)
-        cost = costs.get(row_key(runs[0]))
-        if cost is None:
-            unknown += here
-        else:
-            total += cost.run * here
-            rough |= cost.rough
+        cost = found.costs.get(row_key(runs[0]))
+        used += [cost] if cost is not None else []
         rows.append(
             {
                 "track": runs[0].track.name,
                 "row": row_name(runs[0]),
                 "seeds": _numbers([spec.seed for spec in runs]),
-                "in store": len(runs) - here - without_data,
+                "in store": sum(spec.key in found.stored for spec in runs),
+                "skipped": sum(spec.key in found.skipped for spec in runs),
                 "to run": here,
-                "s per run": "not known yet" if cost is None else _seconds(cost.run, cost),
-                "of it NLL": None if cost is None else _seconds(cost.nll, cost),
+                "per run": "not known yet" if cost is None else _lasting(cost.run, cost),
+                "of it NLL": None if cost is None else _lasting(cost.nll, cost),
             }
         )
     print_table(rows)
-    stored = len(specs) - len(left) - len(skipped)
-    typer.echo(f"{len(left)} runs to do, {stored} in the store.")
-    _print_skipped(skipped)
-    if total:
-        rest = f", and {unknown} runs of unknown cost" if unknown else ""
-        typer.echo(f"About {lasting(total / jobs)} with --jobs {jobs}{rest}.")
-    if rough:
-        typer.echo("≈ is told from other rows of the track, or from a few steps.")
-    return unknown
+    skipped = f", {len(found.skipped)} skipped" if found.skipped else ""
+    stored = f"{len(found.stored)} in the store"
+    typer.echo(f"{counted(len(found.left), 'run')} to do, {stored}{skipped}.")
+    _print_skipped(found.skipped)
+    if found.seconds:
+        typer.echo(ahead(found))
+    if devices := sorted({cost.device for cost in used} - {""}):
+        typer.echo(f"Measured on {found.options.device.partition(':')[0]}: {', '.join(devices)}.")
+    if any(cost.rough for cost in used):
+        typer.echo("≈ is the time of other rows of the track, or of a few steps on this machine.")
 
 
-def _seconds(seconds: float, cost: Cost) -> str:
-    """Returns seconds as a text; rough ones with two digits."""
-    return f"≈ {float(f'{seconds:.2g}'):g}" if cost.rough else f"{seconds:.1f}"
+def ahead(found: Survey) -> str:
+    """Returns a line on the time that the runs left will take, and on what."""
+    unknown = found.runs_of_unknown_cost
+    place = f"with --jobs {found.options.jobs} on {found.options.device}"
+    if not found.seconds:
+        return f"{counted(len(found.left), 'run')} to do {place}; their cost is not known yet."
+    rest = f", and {counted(unknown, 'run')} of unknown cost" if unknown else ""
+    return f"About {lasting(found.seconds)} {place}{rest}."
 
 
-def print_outcome(
-    specs: Sequence[RunSpec],
-    results: Sequence[Result | None],
-    stored: Set[str],
-    skipped: Mapping[str, str],
-    store: Store,
-) -> int:
-    """Prints a line a row and what failed or was skipped; returns how many runs ended badly."""
-    endings = {result.spec.key: result for result in results if result is not None}
+def _lasting(seconds: float, cost: Cost) -> str:
+    return f"≈ {lasting(seconds)}" if cost.rough else lasting(seconds)
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Prints a line for each row, then what failed, was skipped or is left."""
     rows = []
-    for runs in _by_row(specs):
-        found = [endings[spec.key] for spec in runs if spec.key in endings]
+    for runs in by_row(outcome.specs):
+        found = [each for spec in runs if (each := outcome.results.get(spec.key)) is not None]
         others: Counter[str] = Counter(each.status for each in found if each.status != "done")
-        without_data = sum(spec.key in skipped.keys() - endings.keys() for spec in runs)
-        others["skipped"] += without_data
-        others["not finished"] = len(runs) - len(found) - without_data
+        others["newer record"] = sum(spec.key in outcome.newer for spec in runs)
+        others["not finished"] = sum(spec in outcome.left for spec in runs)
         times = [each.provenance.seconds for each in found if each.status == "done"]
         rows.append(
             {
                 "track": runs[0].track.name,
                 "row": row_name(runs[0]),
                 "done": f"{len(times)} of {len(runs)}",
-                "from store": sum(spec.key in stored for spec in runs),
-                "s per run": f"{statistics.mean(times):.1f}" if times else "",
+                "from store": sum(spec.key in outcome.stored for spec in runs),
+                "skipped": sum(spec.key in outcome.skipped for spec in runs),
+                "per run": lasting(statistics.mean(times)) if times else "",
                 "other endings": ", ".join(f"{n} {status}" for status, n in others.items() if n),
             }
         )
     print_table(rows)
-    for result in endings.values():
+    for result in outcome.results.values():
         if result.status != "done":
             typer.echo(_ending(result))
-    _print_skipped(skipped)
-    done = sum(result.status == "done" for result in endings.values())
-    typer.echo(f"{done} of {len(specs)} runs done; their records are in {store.folder}.")
-    return sum(result.status in BAD for result in endings.values())
+    if not outcome.interrupted:
+        for spec in outcome.left:
+            typer.echo(f"{run_name(spec)}: it left no record")
+    _print_skipped(outcome.skipped)
+    typer.echo(
+        f"{len(outcome.done)} of {counted(len(outcome.specs), 'run')} done; "
+        f"their records are in {outcome.store}."
+    )
 
 
 def _print_skipped(skipped: Mapping[str, str]) -> None:
     """Prints a line for each reason that runs are skipped for."""
     for reason, runs in Counter(skipped.values()).items():
-        typer.echo(f"{runs} run{'s' * (runs > 1)} skipped: {reason}")
+        typer.echo(f"{counted(runs, 'run')} skipped: {reason}")
 
 
 def _ending(result: Result) -> str:
@@ -118,10 +111,3 @@ def _numbers(seeds: Sequence[int]) -> str:
     if len(seeds) > 2 and list(seeds) == list(range(first, last + 1)):
         return f"{first}-{last}"
     return ",".join(map(str, seeds))
-
-
-def _by_row(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    rows: dict[RowKey, list[RunSpec]] = {}
-    for spec in specs:
-        rows.setdefault(row_key(spec), []).append(spec)
-    return list(rows.values())

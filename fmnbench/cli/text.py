@@ -9,7 +9,7 @@ import typer
 from fmnbench.spec import RunSpec
 
 UNITS = (("days", 86_400), ("h", 3_600), ("min", 60))
-NARROWEST = 20  # characters that a definition gets, however long the names are
+NARROWEST = 20  # characters for a definition, however long the names are
 UNBROKEN = "\N{NO-BREAK SPACE}"  # printed as a space at which no line is folded
 
 
@@ -30,15 +30,20 @@ def method_name(critic: str, objective: str, weight: float) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """Returns how long something lasts, in a unit that there are at least two of."""
+    """Returns a duration with two digits, in the largest unit of which it has at least two."""
     for name, length in UNITS:
         if seconds >= 2 * length:
             return f"{float(f'{seconds / length:.2g}'):g} {name}"  # 110, not 1.1e+02
     return f"{seconds:.0f} s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun: 1 run, 2 runs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Prints rows under the keys of the first, each on one line and no cell cut off."""
+    """Prints rows under the keys of the first, each on one line, with no cell cut off."""
     lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):

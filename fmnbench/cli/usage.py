@@ -1,29 +1,11 @@
 """How the command line is used: exit codes, and what to say where it is used wrongly."""
 
-from typing import Any
-
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from fmnbench.errors import unknown
 
-SOME_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130  # exit codes
-
-
-class Verbs(TyperGroup):
-    """A group of verbs: shows its help where none is given, and guesses at an unknown one."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer hides it
-        if not args:
-            typer.echo(ctx.get_help())
-            raise typer.Exit(WRONG_USAGE)
-        return super().parse_args(ctx, args)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
-        if cmd_name not in self.commands and not cmd_name.startswith("-"):
-            raise unknown("verb", cmd_name, self.commands)
-        return super().get_command(ctx, cmd_name)
+SOME_FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141  # exit codes
 
 
 def complaint(error: TyperException) -> str:

@@ -1,4 +1,4 @@
-"""Excerpts of what a trained model writes: a page for each run on texts, from its kept weights."""
+"""Texts that a trained model writes: a page for each run on texts, from its kept weights."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ from fmnbench.runs.run import trained
 from fmnbench.spec import RunSpec
 
 TEXTS = 5  # test documents, and draws from the prior
-STEPS = 5  # texts from one document to another, both ends among them
-CHARACTERS = 300  # of a text at most: four lines of a page
+STEPS = 5  # texts from one document to another, both ends included
+CHARACTERS = 300  # of a text at most, about four lines of a page
 CUT = " …"
-NOTHING = "*no words*"  # no text can be this: its asterisks would be escaped
+NOTHING = "*no words*"  # never a text itself, whose asterisks would be escaped
 
 
 def excerpt(spec: RunSpec, splits: Splits, weights: Path) -> str:
@@ -47,7 +47,7 @@ def _head(spec: RunSpec) -> Iterator[str]:
     about = (
         f"Critic {spec.critic}, objective {spec.objective}, λ = {spec.lambda_:g}, "
         f"seed {spec.seed}; run {spec.key}. {UNKNOWN} is any word that is not in the vocabulary; "
-        f"texts are cut behind {CHARACTERS} characters."
+        f"texts are cut after {CHARACTERS} characters."
     )
     yield from (escape(about), "")
 
@@ -75,18 +75,18 @@ def _sections(vae: VAE, splits: Splits, vocabulary: Vocabulary, seed: int) -> li
     places = [f"{part:.0%}" for part in share[:, 0].tolist()]
     return [
         *_table(
-            "Test documents, and what the likeliest words make of their posterior mean",
+            "Test documents, and their reconstructions: the likeliest words at the posterior mean",
             ["document", "reconstruction"],
             [read(x), reconstructed],
         ),
         *_table(
-            "Texts of z ~ p(z), by the likeliest words and sampled",
+            "Texts at z ~ p(z): the likeliest words, and sampled ones",
             ["likeliest words", "sampled"],
             [drawn, sampled],
         ),
         *_table(
             "Between the posterior means of the first and the last of these documents",
-            ["way", "likeliest words"],
+            ["position", "likeliest words"],
             [places, interpolated],
         ),
     ]

@@ -13,12 +13,12 @@ from fmnbench.spec import Result
 def draw_information(boards: Sequence[Board], results: Sequence[Result], folder: Path) -> None:
     """Draws the information by epoch of each table, always anew, as <track>/information.svg.
 
-    The figure of a table that has none any more is deleted. Without matplotlib, or where a figure
-    cannot be written, it is a UsageError.
+    Deletes the figure of a table that no longer has one. Raises UsageError where matplotlib is
+    not installed or a figure cannot be written.
     """
     for board in boards:
         if board.protocol == "report":
-            continue  # it shows the same runs again
+            continue  # that protocol shows the same runs again
         path = folder / board.track.name / file_name(board)
         try:
             text = information_figure(board, results)

@@ -1,4 +1,4 @@
-"""Pictures of what a trained model draws: a PNG for each run on images, from its kept weights."""
+"""Images that a trained model draws: a PNG for each run on images, from its kept weights."""
 
 import io
 from pathlib import Path

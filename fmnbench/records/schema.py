@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from fmnbench.errors import RecordError
+from fmnbench.errors import NewerRecord, RecordError
 from fmnbench.spec import SCHEMA, Result, canonical_json
 
 
@@ -52,14 +52,15 @@ def parse(data: bytes, name: str) -> Record:
     """Returns the record that bytes hold.
 
     Bytes that are truncated, altered, of another schema or of another key are a RecordError that
-    starts with `name` and says what is wrong.
+    starts with `name` and says what is wrong: a NewerRecord where the schema is a later one.
     """
     try:
         record = _reader()(data, strict=True, extra="forbid")
     except pydantic.ValidationError as error:
-        raise RecordError(f"{name}: {_complaint(data, error)}") from None
+        _require_known_schema(data, name)
+        raise RecordError(f"{name}: {_complaint(error)}") from None
     if record.schema != SCHEMA:
-        raise RecordError(f"{name}: {_unknown_schema(record.schema)}")
+        _require_known_schema(data, name)
     if not _is_whole(data, record.checksum):
         raise RecordError(f"{name}: its checksum does not match; it was altered.")
     if record.key != record.spec.key:
@@ -102,18 +103,27 @@ def _is_whole(data: bytes, checksum: str) -> bool:
     return hashlib.sha256(text.encode()).hexdigest() == checksum
 
 
-def _complaint(data: bytes, error: pydantic.ValidationError) -> str:
-    """Returns what is wrong with bytes that are no record, as one line."""
+def _require_known_schema(data: bytes, name: str) -> None:
+    """Raises NewerRecord for JSON of a later schema, and RecordError for one of another."""
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    schema = fields.get("schema") if isinstance(fields, dict) else None
+    if not isinstance(schema, int) or schema == SCHEMA:
+        return
+    if schema > SCHEMA:
+        raise NewerRecord(
+            f"{name}: it was written by a newer fmnbench (schema {schema}; this version knows "
+            f"{SCHEMA}); upgrade fmnbench to read it."
+        )
+    raise RecordError(f"{name}: its schema is {schema}; this version knows {SCHEMA}.")
+
+
+def _complaint(error: pydantic.ValidationError) -> str:
+    """Returns one line on bytes that are not a record."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return f"not JSON, or cut off: {first['ctx']['error']}."
-    fields = json.loads(data)
-    schema = fields.get("schema") if isinstance(fields, dict) else None
-    if isinstance(schema, int) and schema != SCHEMA:
-        return _unknown_schema(schema)
     place = ".".join(str(part) for part in first["loc"]) or "the whole"
     return f"not a record: {place}: {first['msg']}."
-
-
-def _unknown_schema(schema: int) -> str:
-    return f"its schema is {schema}; this version knows {SCHEMA}."

@@ -22,7 +22,7 @@ ENOUGH = 1.0  # seconds of work that tell the rest
 DRAWN = 64  # rows drawn from the prior at a time
 
 
-def estimate(spec: RunSpec, *, device: str, threads: int) -> Cost:
+def estimate(spec: RunSpec, *, device: str, threads: int, enough: float = ENOUGH) -> Cost:
     """Returns the rough cost of a run: loading, all epochs, both likelihoods and the draws.
 
     Steps of each are timed for some seconds, with random rows and untrained weights; that
@@ -33,18 +33,18 @@ def estimate(spec: RunSpec, *, device: str, threads: int) -> Cost:
     splits, _ = load(spec, torch.device(device))
     loading = time.perf_counter() - started
     model = build(spec, splits)
-    sample, samples = _likelihood(spec, model, splits)
+    sample, samples = _likelihood(spec, model, splits, enough)
     return Cost(
         run=loading
-        + _training(spec, model, splits)
+        + _training(spec, model, splits, enough)
         + sample * sum(samples)
-        + _draws(spec, model, splits),
+        + _draws(spec, model, splits, enough),
         nll=sample * samples[0],
         rough=True,
     )
 
 
-def _training(spec: RunSpec, model: Model, splits: Splits) -> float:
+def _training(spec: RunSpec, model: Model, splits: Splits, enough: float) -> float:
     """Returns the seconds of all training steps and validations."""
     track, rows = spec.track, spec.track.batch_size
     steps = math.ceil(len(splits.train) / rows)
@@ -62,12 +62,14 @@ def _training(spec: RunSpec, model: Model, splits: Splits) -> float:
 
     validations = track.epochs // track.validate_every
     return (
-        _seconds(step, steps) * steps * track.epochs
-        + _seconds(check, batches) * batches * validations
+        _seconds(step, steps, enough) * steps * track.epochs
+        + _seconds(check, batches, enough) * batches * validations
     )
 
 
-def _likelihood(spec: RunSpec, model: Model, splits: Splits) -> tuple[float, tuple[int, int]]:
+def _likelihood(
+    spec: RunSpec, model: Model, splits: Splits, enough: float
+) -> tuple[float, tuple[int, int]]:
     """Returns the seconds of one sample of z for every test row, and how many samples it takes.
 
     These are those of the importance-weighted NLL and of the report's.
@@ -81,10 +83,10 @@ def _likelihood(spec: RunSpec, model: Model, splits: Splits) -> tuple[float, tup
 
     wanted = evaluation_of(model.vae, splits, spec).samples
     samples = wanted(spec.track.nll_samples), wanted(DRAWS)
-    return _seconds(sample, max(samples)) * len(splits.test) / len(test), samples
+    return _seconds(sample, max(samples), enough) * len(splits.test) / len(test), samples
 
 
-def _draws(spec: RunSpec, model: Model, splits: Splits) -> float:
+def _draws(spec: RunSpec, model: Model, splits: Splits, enough: float) -> float:
     """Returns the seconds of as many draws from the prior as there are test rows."""
     blocks = math.ceil(len(splits.test) / DRAWN)
 
@@ -93,7 +95,7 @@ def _draws(spec: RunSpec, model: Model, splits: Splits) -> float:
         # a sum waits for an accelerator
         evaluation_of(model.vae, few, spec).generated.sum().item()
 
-    return _seconds(draw, blocks) * blocks
+    return _seconds(draw, blocks, enough) * blocks
 
 
 def _some(rows: Num[Tensor, "n x"], count: int) -> Num[Tensor, "m x"]:
@@ -102,7 +104,7 @@ def _some(rows: Num[Tensor, "n x"], count: int) -> Num[Tensor, "m x"]:
     return rows[order[:count].to(rows.device)]
 
 
-def _seconds(work: Callable[[int], None], most: int) -> float:
+def _seconds(work: Callable[[int], None], most: int, enough: float) -> float:
     """Returns the seconds of one unit of work, of which a call does some, at most so many.
 
     The first call warms up; then more and more are done until they take long enough.
@@ -113,6 +115,6 @@ def _seconds(work: Callable[[int], None], most: int) -> float:
         started = time.perf_counter()
         work(count)
         seconds = time.perf_counter() - started
-        if seconds >= ENOUGH or count >= most:
+        if seconds >= enough or count >= most:
             return seconds / count
         count = min(2 * count, most)

@@ -33,7 +33,7 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's message
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
+class Conditions:
     """Where a run takes place: all that may not move its numbers beyond the last digits."""
 
     device: str = "cpu"
@@ -41,23 +41,23 @@ class Setting:
     plugins: Sequence[Path] = ()
 
 
-def execute(spec: RunSpec, setting: Setting, *, work: Path, report: EpochReport) -> Result:
+def execute(spec: RunSpec, conditions: Conditions, *, work: Path, report: EpochReport) -> Result:
     """Returns the record of a run, whatever becomes of it; resumes from `work` if it was cut off.
 
     The checkpoint, the weights of a trained VAE (WEIGHTS) and, after an unforeseen error, its
     traceback lie in the folder `work`.
     """
-    torch.set_num_threads(setting.threads)
+    torch.set_num_threads(conditions.threads)
     # cuDNN's default, products of 11 bits, is for tracks that ask for few
     torch.backends.cudnn.allow_tf32 = spec.track.precision == "bf16"
     clock = Clock()
-    name = torch.cuda.get_device_name(setting.device) if "cuda" in setting.device else None
+    name = torch.cuda.get_device_name(conditions.device) if "cuda" in conditions.device else None
     origin = provenance(
-        device=setting.device,
+        device=conditions.device,
         device_name=name,
-        threads=setting.threads,
+        threads=conditions.threads,
         dataset=spec.dataset_fingerprint,
-        plugins=setting.plugins,
+        plugins=conditions.plugins,
     )
     result = Result(spec=spec, status="done", provenance=origin)
     try:

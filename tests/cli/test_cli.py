@@ -136,4 +136,4 @@ def test_a_suite_of_ones_own_is_planned_from_its_path(tmp_path, fmnbench):
     )
     done = fmnbench("run", "--suite", path, "--dry-run", "--store", tmp_path / "records")
     assert (done.code, done.err) == (0, "")
-    assert "\nmine   none  0      0         1       not known yet\n" in done.out
+    assert "\nmine   none  0      0         0        1       not known yet\n" in done.out

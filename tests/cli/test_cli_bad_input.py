@@ -8,7 +8,7 @@ from fmnbench.records.store import Store
 from fmnbench.spec import digest
 
 RUN = ["run", "--suite", "quick", "--dry-run"]
-ALLOWED_SEEDS = "it must be a number of seeds (3) or a list of them (0,1,2)."
+ALLOWED_SEEDS = "it must be a number of seeds (3) or a list of them (0,1,2 or 0-2)."
 TIME = "it must be a time such as 90, 90s, 10m or 2h."
 WEIGHT = "it must be a finite number, 0 or above."
 WHOLE = "it must be a whole number above 0."
@@ -19,6 +19,9 @@ VALUES = {
     ("--seeds", "1.5"): f"--seeds is '1.5'; {ALLOWED_SEEDS}",
     ("--seeds", ""): f"--seeds is ''; {ALLOWED_SEEDS}",
     ("--seeds", "1,1"): "--seeds is '1,1'; a seed is named twice.",
+    ("--seeds", "0-2,1"): "--seeds is '0-2,1'; a seed is named twice.",
+    ("--seeds", "2-0"): "--seeds is '2-0'; a range goes from a lower to a higher seed.",
+    ("--seeds", "0-10000"): "--seeds is '0-10000'; at most 10000 seeds can be asked for.",
     ("--seeds", "9999999"): "--seeds is '9999999'; at most 10000 seeds can be asked for.",
     ("--lambda", "abc"): f"--lambda is 'abc'; {WEIGHT}",
     ("--lambda", "-1"): f"--lambda is '-1'; {WEIGHT}",
@@ -91,7 +94,7 @@ def altered(path):
     path.write_text(path.read_text().replace('"nll":1.5', '"nll":1.25'))
 
 
-def of_another_schema(path):
+def of_a_newer_schema(path):
     fields = json.loads(path.read_text())
     fields["schema"] = 99
     del fields["checksum"]
@@ -101,7 +104,7 @@ def of_another_schema(path):
 CORRUPT = {
     truncated: "not JSON, or cut off: ",
     altered: "its checksum does not match; it was altered.",
-    of_another_schema: "its schema is 99; this version knows 1.",
+    of_a_newer_schema: "it was written by a newer fmnbench (schema 99; this version knows 1); ",
 }
 
 

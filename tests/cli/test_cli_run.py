@@ -78,7 +78,7 @@ def test_output_that_is_no_terminal_has_no_progress_bars_or_escape_codes(
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
     assert "\r" not in done.out
-    assert done.out.count("\n") == 3
+    assert done.out.count("\n") == 4
 
 
 def test_records_are_listed_and_shown_by_the_first_digits_of_their_key(

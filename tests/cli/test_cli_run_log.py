@@ -4,7 +4,7 @@ import re
 from digits_runs import DIGITS, TRACK
 from rich.console import Console
 
-from fmnbench.cli.run_display import Display
+from fmnbench.cli.run_display import RunDisplay
 from fmnbench.cli.run_log import RunLog
 from fmnbench.runs.executors.base import Event
 
@@ -32,7 +32,7 @@ def test_each_run_that_ends_is_told_of_however_soon_after_another(
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     specs = [make_result(seed=seed).spec for seed in (0, 1)]
     seconds = [0.0]
-    with Display(specs, lambda: seconds[-1]) as display:
+    with RunDisplay(specs, lambda: seconds[-1]) as display:
         for spec in specs:
             display.show(Event(spec=spec, kind="started"))
         seconds.append(3600.0)

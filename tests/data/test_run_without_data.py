@@ -13,7 +13,7 @@ import fmnbench as package
 from fmnbench.data.acquire import import_files
 from fmnbench.data.identity import UNKNOWN
 from fmnbench.planning.plan import Selection, plan, tasks
-from fmnbench.runs.run import Setting, execute
+from fmnbench.runs.run import Conditions, execute
 
 SUITE = """
 title = "T"
@@ -85,15 +85,15 @@ def test_runs_without_data_are_skipped_until_they_are_there(started, drawings, p
     first = started()
     assert (first.code, first.err) == (0, "")
     lines = [line.split() for line in first.out.splitlines()]
-    assert lines[1] == ["drawings", "none", "0", "of", "1", "0", "1", "skipped"]
-    assert lines[2][:5] == ["toy", "none", "1", "of", "1"]
-    assert first.out.splitlines()[3] == f"1 run skipped: {GET}"
+    assert lines[2] == ["drawings", "none", "0", "of", "1", "0", "1"]
+    assert lines[3][:5] == ["toy", "none", "1", "of", "1"]
+    assert first.out.splitlines()[4] == f"1 run skipped: {GET}"
     assert first.out.endswith("1 of 2 runs done; their records are in records.\n")
     assert records(tmp_path) == ["toy"]
     installed = import_files("omniglot", [packed(drawings(), "images.zip")])
     second = started()
     assert (second.code, second.err) == (0, "")
-    assert "skipped" not in second.out
+    assert "run skipped" not in second.out
     assert second.out.endswith("2 of 2 runs done; their records are in records.\n")
     assert records(tmp_path) == ["drawings", "toy"]
     (path,) = (tmp_path / "records" / "drawings").glob("*.json")
@@ -108,20 +108,20 @@ def test_a_dry_run_says_what_would_be_skipped(cache, suite, fmnbench, tmp_path):
     done = fmnbench("run", "--suite", suite, *options)
     assert (done.code, done.err) == (0, "")
     lines = [line.split() for line in done.out.splitlines()]
-    assert lines[1][:5] == ["drawings", "none", "0-2", "0", "0"]
-    assert lines[2][:5] == ["toy", "none", "0-2", "0", "3"]
-    assert "3 runs to do, 0 in the store.\n" in done.out
+    assert lines[1][:6] == ["drawings", "none", "0-2", "0", "3", "0"]
+    assert lines[2][:6] == ["toy", "none", "0-2", "0", "0", "3"]
+    assert "3 runs to do, 0 in the store, 3 skipped.\n" in done.out
     assert f"3 runs skipped: {GET}\n" in done.out
     assert not (tmp_path / "records").exists()
 
 
-def test_where_all_data_are_missing_nothing_is_run_and_nothing_is_wrong(
+def test_where_all_data_are_missing_nothing_is_run_and_that_is_a_failure(
     cache, suite, fmnbench, tmp_path
 ):
     chosen = ["--dataset", "omniglot", "--store", tmp_path / "records"]
     done = fmnbench("run", "--suite", suite, *chosen)
-    assert (done.code, done.err) == (0, "")
-    assert f"1 run skipped: {GET}\n0 of 1 runs done; " in done.out
+    assert (done.code, done.err) == (1, "")
+    assert f"1 run skipped: {GET}\n0 of 1 run done; " in done.out
     assert records(tmp_path) == []
 
 
@@ -159,7 +159,7 @@ def test_data_that_changed_since_the_plan_are_a_failed_record_with_the_cause(
     chosen = tasks(Selection(suites=[str(suite)], datasets=["omniglot"]))
     (spec,) = plan(chosen, [0]).specs
     installed = import_files("omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")])
-    result = execute(spec, Setting(), work=tmp_path / "work", report=lambda *_: None)
+    result = execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
     assert result.status == "failed"
     assert result.metrics == {}
     cause = "DataError: The data of 'omniglot' have changed; see: fmnbench data verify omniglot ("
@@ -174,5 +174,5 @@ def test_data_that_went_since_the_plan_are_skipped_with_the_command(
     import_files("omniglot", [packed(drawings(), "one.zip")])
     (spec,) = plan(tasks(Selection(suites=[str(suite)], datasets=["omniglot"])), [0]).specs
     (cache / "datasets/omniglot/account.json").unlink()
-    result = execute(spec, Setting(), work=tmp_path / "work", report=lambda *_: None)
+    result = execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
     assert (result.status, result.error) == ("skipped", GET)

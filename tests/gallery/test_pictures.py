@@ -13,7 +13,7 @@ from fmnbench.errors import Declined, RecordError
 from fmnbench.gallery.pictures import COLUMNS, DRAWN, GAP, LINES, MARGIN, SCALE, picture
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.records.store import Store
-from fmnbench.runs.run import WEIGHTS, Setting, execute, load
+from fmnbench.runs.run import WEIGHTS, Conditions, execute, load
 
 SIDE = 8  # pixels of a digit
 
@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
         settings=["epochs=2", "nll_samples=1", "hidden=[16]"],
     )
     (spec,) = plan(tasks(wanted), [0]).specs
-    return execute(spec, Setting(), work=work, report=lambda *_: None), work / WEIGHTS
+    return execute(spec, Conditions(), work=work, report=lambda *_: None), work / WEIGHTS
 
 
 def picture_of(result, weights):

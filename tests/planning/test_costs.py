@@ -27,14 +27,18 @@ def store(tmp_path, make_result):
 
 def test_a_rows_cost_is_the_median_of_its_done_runs(store, make_result):
     spec = make_result(seed=7).spec
-    assert recorded_costs([spec], store) == {row_key(spec): Cost(run=6.0, nll=3.0)}
+    assert recorded_costs([spec], store, "cpu") == {
+        row_key(spec): Cost(run=6.0, nll=3.0, device="a processor")
+    }
 
 
 def test_a_new_row_costs_roughly_what_the_others_of_its_track_do(store, make_result):
     new = make_result(critic="self", lambda_=1.0).spec
-    assert recorded_costs([new], store) == {row_key(new): Cost(run=6.0, nll=3.0, rough=True)}
+    assert recorded_costs([new], store, "cpu") == {
+        row_key(new): Cost(run=6.0, nll=3.0, rough=True, device="a processor")
+    }
     elsewhere = make_result(track={"name": "third"}).spec
-    assert recorded_costs([elsewhere], store) == {}
+    assert recorded_costs([elsewhere], store, "cpu") == {}
 
 
 def spec_of(**selected):
@@ -84,10 +88,10 @@ def test_work_is_done_in_growing_shares_until_it_takes_a_second(monkeypatch):
         now[0] += 0.3 * count
 
     monkeypatch.setattr(module, "time", Clock())
-    assert module._seconds(work, 100) == pytest.approx(0.3)
+    assert module._seconds(work, 100, 1.0) == pytest.approx(0.3)
     assert shares == [1, 1, 2, 4]
     shares.clear()
-    assert module._seconds(work, 3) == pytest.approx(0.3)
+    assert module._seconds(work, 3, 1.0) == pytest.approx(0.3)
     assert shares == [1, 1, 2, 3]
 
 

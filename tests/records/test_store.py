@@ -98,11 +98,14 @@ def change_a_digit(path):
 BROKEN = {
     "cut off": truncate,
     "checksum does not match": change_a_digit,
-    "schema is 7; this version knows 1": lambda path: rewrite(
+    r"newer fmnbench \(schema 7; this version knows 1": lambda path: rewrite(
         path, lambda fields: fields.update(schema=7)
     ),
-    "schema is 8; this version": lambda path: rewrite(
+    r"newer fmnbench \(schema 8; this version": lambda path: rewrite(
         path, lambda fields: fields.update(schema=8, news=1)
+    ),
+    "its schema is 0; this version knows 1": lambda path: rewrite(
+        path, lambda fields: fields.update(schema=0)
     ),
     "mood: Unexpected keyword": lambda path: rewrite(
         path, lambda fields: fields["provenance"].update(mood="good")

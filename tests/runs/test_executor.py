@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.records.store import Store
 from fmnbench.runs.executors import local
-from fmnbench.runs.executors.base import Options
+from fmnbench.runs.executors.base import RunOptions
 from fmnbench.runs.executors.local import LocalExecutor
 from fmnbench.runs.run import build, load
 
@@ -31,7 +31,7 @@ def specs(*settings, critics=("self",), seeds=(0,)):
 
 def carry_out(runs, folder, **options):
     events = []
-    LocalExecutor()(runs, Options(store=folder, **options), events.append)
+    LocalExecutor()(runs, RunOptions(store=folder, **options), events.append)
     return events
 
 

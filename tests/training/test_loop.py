@@ -11,7 +11,7 @@ from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined, Diverged, FmnbenchError
 from fmnbench.planning.plan import resolve
 from fmnbench.rng import stream
-from fmnbench.runs.run import Setting, build, execute
+from fmnbench.runs.run import Conditions, build, execute
 from fmnbench.spec import Task, Track
 from fmnbench.training.checkpoint import Checkpoint, Progression
 from fmnbench.training.loop import train
@@ -228,5 +228,5 @@ def test_products_on_a_gpu_have_few_bits_only_where_a_track_asks_for_it(
 ):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not few)
     run = spec(dataset="digits", precision=precision, epochs=1, nll_samples=1)
-    assert execute(run, Setting(), work=tmp_path, report=QUIET).status == "done"
+    assert execute(run, Conditions(), work=tmp_path, report=QUIET).status == "done"
     assert torch.backends.cudnn.allow_tf32 is few

@@ -13,13 +13,19 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
+import torch
+
+from fmnbench.errors import UsageError
+from fmnbench.planning.costs import Cost
 from fmnbench.records.store import Store
 from fmnbench.registry import datasets
-from fmnbench.runs.executors.base import Event, Options
+from fmnbench.runs.estimate import estimate
+from fmnbench.runs.executors.base import Event, RunOptions
 from fmnbench.runs.executors.worker import BUSY, save, work
 from fmnbench.runs.provenance import provenance
 from fmnbench.spec import Result, RunSpec, Status
 
+MOST_JOBS = 4  # runs at a time on a CPU, unless told
 POLL = 0.5  # seconds between looks at timeouts and at locks of other processes
 # Of a worker, where the user has not set it: each step allocates arrays of other sizes.
 MEMORY = {
@@ -57,7 +63,7 @@ class LocalExecutor:
         self._running: list[Running] = []
 
     def __call__(
-        self, specs: Sequence[RunSpec], options: Options, listen: Callable[[Event], None]
+        self, specs: Sequence[RunSpec], options: RunOptions, listen: Callable[[Event], None]
     ) -> None:
         """Runs all specs; a KeyboardInterrupt ends the workers and goes on to the caller."""
         self._options, self._listen = options, listen
@@ -74,6 +80,29 @@ class LocalExecutor:
             for running in self._running:
                 _kill(running.process)
             self._running.clear()
+
+    def settled(self, options: RunOptions) -> RunOptions:
+        """Returns the options with a device that exists, and with a number of jobs.
+
+        "auto" is the first GPU, else the CPU. One run at a time on a GPU, at most MOST_JOBS on a
+        CPU, each with its share of the cores.
+        """
+        name = options.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).split("\n")[0]
+            raise UsageError(
+                f"--device is '{name}', which cannot be used here: {reason}"
+            ) from None
+        jobs = options.jobs or (1 if name != "cpu" else min(MOST_JOBS, cores()))
+        return dataclasses.replace(options, device=name, jobs=jobs)
+
+    def trial(self, spec: RunSpec, options: RunOptions, seconds: float) -> Cost:
+        """Returns the rough cost of a run, from trials in this process."""
+        return estimate(spec, device=options.device, threads=threads(options.jobs), enough=seconds)
 
     @property
     def _stopping(self) -> bool:

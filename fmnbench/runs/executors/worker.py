@@ -13,14 +13,14 @@ from filelock import FileLock, Timeout
 
 from fmnbench.records.store import Store
 from fmnbench.registry import load_plugin
-from fmnbench.runs.executors.base import Event, EventKind, Options
-from fmnbench.runs.run import WEIGHTS, Setting, execute
+from fmnbench.runs.executors.base import Event, EventKind, RunOptions
+from fmnbench.runs.run import WEIGHTS, Conditions, execute
 from fmnbench.spec import Attempt, Result, RunSpec
 
 BUSY = "busy"  # sent where another process holds the lock of the run
 
 
-def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+def work(spec: RunSpec, options: RunOptions, threads: int, pipe: Connection) -> None:
     """Carries out a run, unless another process is at it, and stores its record.
 
     The record is in the store before the news of it is sent. The parent's death ends this
@@ -42,7 +42,7 @@ def work(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> Non
         lock.release()
 
 
-def _work_alone(spec: RunSpec, options: Options, threads: int, pipe: Connection) -> None:
+def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connection) -> None:
     """Carries out a run whose lock is held, unless its record has come meanwhile."""
     store = Store(options.store)
     before = store.get(spec.track.name, spec.key)
@@ -52,7 +52,7 @@ def _work_alone(spec: RunSpec, options: Options, threads: int, pipe: Connection)
     _tell(pipe, Event(spec=spec, kind="started"))
     result = execute(
         spec,
-        Setting(device=options.device, threads=threads, plugins=tuple(options.plugins)),
+        Conditions(device=options.device, threads=threads, plugins=tuple(options.plugins)),
         work=store.work(spec.key),
         report=lambda epoch, entry: _tell(
             pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
