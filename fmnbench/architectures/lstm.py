@@ -49,6 +49,7 @@ class LSTM(VAE):
         super().__init__()
         self.latent = latent
         self.sizes = (words, embedding, hidden)
+        self.initialisation = initialisation
         self.encoder = _encoder(*self.sizes)
         self.posterior_head = nn.Linear(hidden, 2 * latent, bias=False)
         self.decoder = WordDecoder(
@@ -71,13 +72,17 @@ class LSTM(VAE):
         return AutoregressiveCategorical(self.decoder, z)
 
     def fresh_trunk(self) -> Trunk:
-        """Returns an embedding and an LSTM like the encoder's."""
-        return Trunk(shared=nn.Identity(), own=_encoder(*self.sizes), width=self.sizes[-1])
+        """An embedding and an LSTM like the encoder's, with initial weights of the same kind."""
+        own = _encoder(*self.sizes)
+        initialise(own, self.initialisation)
+        return Trunk(shared=nn.Identity(), own=own, width=self.sizes[-1])
 
     def shared_trunk(self) -> Trunk:
-        """Returns the encoder's embedding, and a new LSTM like the encoder's."""
+        """The encoder's embedding, and a new LSTM like the encoder's."""
         _, embedding, hidden = self.sizes
-        return Trunk(shared=self.encoder[0], own=LastState(embedding, hidden), width=hidden)
+        own = LastState(embedding, hidden)
+        initialise(own, self.initialisation)
+        return Trunk(shared=self.encoder[0], own=own, width=hidden)
 
 
 def _encoder(words: int, embedding: int, hidden: int) -> nn.Sequential:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from fmnbench.architectures.base import VAE, Trunk
 from fmnbench.errors import Declined
 from fmnbench.nn.distributions import AutoregressiveBernoulli, DiagonalNormal
-from fmnbench.nn.pixelcnn_layers import PixelNetwork
+from fmnbench.nn.pixelcnn_layers import PixelNetwork, initialise_as_he
 from fmnbench.registry import architectures
 
 SIDE = 28  # pixels
@@ -21,15 +21,15 @@ FEATURES = 512  # of the one pixel that the encoder ends with
 
 
 @architectures.register(
-    "resnet-pixelcnn", source="He et al. 2019; Menon et al. 2022, supplement", version=1
+    "resnet-pixelcnn", source="He et al. 2019; Menon et al. 2022, supplement", version=2
 )
 class ResNetPixelCNN(VAE):
     """Three residual blocks encode; a PixelCNN of residual masked convolutions decodes, in bits.
 
-    As He et al.'s code with ELU, but for normalisation: theirs is over the rows of a batch, here
-    it is within a row, of the encoder's maps as a whole and of the decoder's pixel by pixel. A
-    block of the decoder has half its `channels` inside. `blocks` have kernels of 7, 5 and 3
-    pixels, a third each; `skips` connect each with the third before it.
+    He et al.'s code with ELU and its initial weights, except for normalisation: theirs runs over
+    the rows of a batch; here it runs within a row, over all maps of the encoder and pixel by pixel
+    in the decoder. A block of the decoder has half its `channels` inside. `blocks` have kernels
+    of 7, 5 and 3 pixels, a third each; `skips` connect each block with the third before it.
     """
 
     kinds: ClassVar = ("images",)
@@ -53,6 +53,8 @@ class ResNetPixelCNN(VAE):
         self.channels = channels
         self.encoder = _encoder(channels)
         self.posterior_head = nn.Linear(FEATURES, 2 * latent)
+        nn.init.xavier_uniform_(self.posterior_head.weight)
+        nn.init.zeros_(self.posterior_head.bias)
         self.decoder = PixelNetwork(
             SIDE, latent=latent, channels=channels, blocks=blocks, skips=skips
         )
@@ -65,12 +67,12 @@ class ResNetPixelCNN(VAE):
         return AutoregressiveBernoulli(self.decoder, z)
 
     def fresh_trunk(self) -> Trunk:
-        """Returns new layers like the encoder's."""
+        """New layers like the encoder's, with initial weights of the same kind."""
         return Trunk(shared=nn.Identity(), own=_encoder(self.channels), width=FEATURES)
 
     def shared_trunk(self) -> Trunk:
-        """Returns the encoder's residual blocks, and a new convolution to the features."""
-        own = _channels_last(nn.Sequential(*_features(self.channels)))
+        """The encoder's residual blocks, and a new convolution to the features."""
+        own = _convolutions(*_features(self.channels))
         return Trunk(shared=self.encoder[: 1 + STRIDED], own=own, width=FEATURES)
 
 
@@ -95,7 +97,7 @@ def _encoder(channels: int) -> nn.Sequential:
     inputs = (1, *[channels] * (STRIDED - 1))
     blocks = [Residual(each, channels) for each in inputs]
     layers = (nn.Unflatten(1, (1, SIDE, SIDE)), *blocks, *_features(channels))
-    return _channels_last(nn.Sequential(*layers))
+    return _convolutions(*layers)
 
 
 def _features(channels: int) -> tuple[nn.Module, ...]:
@@ -103,6 +105,10 @@ def _features(channels: int) -> tuple[nn.Module, ...]:
     return convolution, nn.GroupNorm(1, FEATURES), nn.ELU(), nn.Flatten()
 
 
-def _channels_last(layers: nn.Sequential) -> nn.Sequential:
-    """Returns layers with their weights in the order that a CPU is fastest with."""
-    return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+def _convolutions(*layers: nn.Module) -> nn.Sequential:
+    """Layers with He et al.'s initial weights, in the memory order that is fastest on a CPU."""
+    network = nn.Sequential(*layers)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            initialise_as_he(layer.weight, math.prod(layer.kernel_size) * layer.out_channels)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -17,17 +17,27 @@ class SmallerCopy:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Superseded:
+    """The track that replaces another, and why; records of the other are shown, none are added."""
+
+    by: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Relations:
     """The relations between tracks, by the name of the track that has them.
 
     `latent_free` names the track of the model without a latent that a track's models must beat;
     `judges` the track that tests the conclusions published on a track by the field's definitions.
     Published values of a track stand also beside its `smaller_copies`, with what differs.
+    `superseded` tracks have records but are not run any more.
     """
 
     latent_free: Mapping[str, str] = dataclasses.field(default_factory=dict)
     judges: Mapping[str, str] = dataclasses.field(default_factory=dict)
     smaller_copies: Mapping[str, SmallerCopy] = dataclasses.field(default_factory=dict)
+    superseded: Mapping[str, Superseded] = dataclasses.field(default_factory=dict)
 
     def is_reference(self, model: Track, track: Track) -> bool:
         """Whether a track is the latent-free reference of another.

@@ -31,6 +31,7 @@ class Critic(nn.Module):
 
     bounds_information = False
     needs_latent = True
+    own_learning_rate: float | None = None  # of the critic's own parameters; None: the track's
 
     def __init__(self, vae: VAE) -> None:
         if self.needs_latent and not vae.latent:

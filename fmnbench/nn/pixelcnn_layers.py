@@ -28,10 +28,10 @@ class MaskedConvolution(nn.Module):
         super().__init__()
         self.reach = kernel // 2
         weight, bias = torch.empty(outputs, inputs, self.reach + 1, kernel), torch.empty(outputs)
-        self.weight = nn.Parameter(_scaled(weight, kernel**2 * outputs))
+        self.weight = nn.Parameter(initialise_as_he(weight, kernel**2 * outputs))
         # not zero: where nothing is seen yet, all channels would be equal, and a normalisation
         # of equal values multiplies gradients by hundreds, layer by layer
-        self.bias = nn.Parameter(_scaled(bias, kernel**2 * outputs))
+        self.bias = nn.Parameter(initialise_as_he(bias, kernel**2 * outputs))
         mask = torch.ones(self.reach + 1, kernel)
         mask[-1, self.reach + own :] = 0
         self.register_buffer("mask", mask, persistent=False)
@@ -64,7 +64,7 @@ class Block(nn.Module):
         self.leave = nn.Linear(inner, channels, bias=False)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in (inner, inner, channels))
         for layer in (self.enter, self.leave):
-            _scaled(layer.weight, layer.out_features)
+            initialise_as_he(layer.weight, layer.out_features)
 
     def forward(self, h: Float[Tensor, "*n c"], convolve: Convolve) -> Float[Tensor, "*n c"]:
         first, second, third = self.norms
@@ -94,7 +94,7 @@ class PixelNetwork(nn.Module):
             self.spread = nn.Conv2d(MAPS, channels, kernels[0], padding="same", bias=False)
             nn.init.xavier_uniform_(self.maps.weight)
             nn.init.zeros_(self.maps.bias)
-            _scaled(self.spread.weight, kernels[0] ** 2 * channels)
+            initialise_as_he(self.spread.weight, kernels[0] ** 2 * channels)
         self.norm = nn.LayerNorm(channels)
         self.blocks = nn.ModuleList(Block(channels, kernel) for kernel in kernels[1:])
         connected = kernels[1:-1] if skips else []
@@ -248,7 +248,10 @@ def _at(z: Float[Tensor, "*n d"], maps: Float[Tensor, "e s s c"]) -> Float[Tenso
     return sums.view(*z.shape[:-1], *maps.shape[1:])
 
 
-def _scaled(weight: Tensor, fan_out: int) -> Tensor:
-    """Returns a convolution's weights as He et al.'s code starts them, drawn in place."""
+def initialise_as_he(weight: Tensor, fan_out: int) -> Tensor:
+    """Draws a convolution's weights in place from N(0, 2 / fan_out), as He et al.'s (2019) code.
+
+    `fan_out` is kernel height × kernel width × output channels. Returns the weights.
+    """
     with torch.no_grad():
         return weight.normal_(std=(2 / fan_out) ** 0.5)

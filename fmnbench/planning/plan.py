@@ -122,15 +122,17 @@ def resolve(task: Task, seed: int) -> RunSpec:
     versions = {kind: registry.version(name) for kind, (registry, name) in parts.items()}
     full = dataclasses.replace(
         track,
-        dataset_settings=datasets.fill(track.dataset, track.dataset_settings),
-        architecture_settings=architectures.fill(track.architecture, track.architecture_settings),
+        dataset_settings=datasets.identity(track.dataset, track.dataset_settings),
+        architecture_settings=architectures.identity(
+            track.architecture, track.architecture_settings
+        ),
     )
     return RunSpec(
         track=full,
         critic=task.critic,
-        critic_settings=critics.fill(task.critic, task.critic_settings),
+        critic_settings=critics.identity(task.critic, task.critic_settings),
         objective=task.objective,
-        objective_settings=objectives.fill(task.objective, task.objective_settings),
+        objective_settings=objectives.identity(task.objective, task.objective_settings),
         lambda_=float(task.lambda_) + 0.0,  # -0.0 + 0.0 is 0.0
         seed=seed,
         dataset_fingerprint=fingerprint(track.dataset, full.dataset_settings),

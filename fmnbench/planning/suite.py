@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from fmnbench.board.relations import Relations, SmallerCopy
+from fmnbench.board.relations import Relations, SmallerCopy, Superseded
 from fmnbench.registry import critics
 from fmnbench.spec import Settings, Task, Track
 
@@ -36,6 +36,7 @@ class Comparison:
     latent_free: LatentFree | None = None
     judge: str | None = None
     smaller_copy_of: SmallerCopy | None = None
+    superseded: Superseded | None = None
     critics: tuple[str, ...] | Literal["all"]
     objectives: tuple[str, ...] = ("elbo",)
     lambdas: tuple[float, ...]
@@ -52,8 +53,11 @@ class Comparison:
 
         Chosen names and weights replace the suite's own; critics and objectives that are both
         chosen are all combined. Without a critic λ has no effect, so there it is 0. The
-        latent-free model comes first, as a track of its own, unless something is chosen.
+        latent-free model comes first, as a track of its own, unless something is chosen. A
+        superseded track has no rows to run.
         """
+        if self.superseded is not None:
+            return
         if self.reference is not None and not (chosen_critics or chosen_objectives or lambdas):
             yield Task(track=self.reference, critic=NO_CRITIC, objective=self.objectives[0])
         critic_names = chosen_critics or self.critic_names()
@@ -111,4 +115,5 @@ def relations(suites: Iterable[Suite]) -> Relations:
         smaller_copies={
             each.track.name: each.smaller_copy_of for each in found if each.smaller_copy_of
         },
+        superseded={each.track.name: each.superseded for each in found if each.superseded},
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pydantic
 
 from fmnbench.board.published import published
-from fmnbench.board.relations import SmallerCopy
+from fmnbench.board.relations import SmallerCopy, Superseded
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
@@ -20,7 +20,7 @@ from fmnbench.spec import Track
 TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
 COMPARISON_FIELDS = frozenset(field.name for field in dataclasses.fields(Comparison))
 COMPARISON_FIELDS -= {"track", "lambdas"}  # a file has the track's fields, and "lambda"
-RELATED = {"latent_free": LatentFree, "smaller_copy_of": SmallerCopy}
+RELATED = {"latent_free": LatentFree, "smaller_copy_of": SmallerCopy, "superseded": Superseded}
 
 
 def suite_names() -> list[str]:
@@ -149,13 +149,17 @@ def _require_components(comparison: Comparison) -> None:
 def _require_related(comparisons: Sequence[Comparison], file: str) -> None:
     """Raises UsageError for two tracks of one name, and for a related track that is unknown."""
     names = [each.track.name for each in comparisons]
-    every = names + [each.reference.name for each in comparisons if each.reference]
+    run = [each for each in comparisons if not each.superseded]  # others may share a reference
+    every = names + [each.reference.name for each in run if each.reference]
     if len(set(every)) < len(every):
         raise UsageError(f"{file} names a track twice: {', '.join(every)}.")
     for each in comparisons:
         where = f"track '{each.track.name}' of {file}"
         if each.judge is not None and each.judge not in names:
             raise UsageError(f"{where}: judge: {unknown('track', each.judge, names)}")
+        if each.superseded is not None and each.superseded.by not in names:
+            message = unknown("track", each.superseded.by, names)
+            raise UsageError(f"{where}: superseded: {message}")
         copied = each.smaller_copy_of
         if copied is not None and copied.track not in names:
             known = {*names, *(value.track for value in published())}

@@ -11,11 +11,13 @@ from fmnbench.registry.registers import (
     metrics,
     objectives,
 )
+from fmnbench.registry.settings import Later
 
 __all__ = [
     "BUILT_IN",
     "REGISTRIES",
     "Entry",
+    "Later",
     "Registry",
     "architectures",
     "critics",

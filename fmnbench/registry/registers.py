@@ -108,6 +108,13 @@ class Registry:
         """
         return settings.filled(self.get(name), given, f"{self.kind} '{name}'")
 
+    def identity(self, name: str, given: Settings) -> dict[str, Setting]:
+        """The settings that stand in keys and records: `fill` without later ones at default.
+
+        Errors as `fill`.
+        """
+        return settings.without_later_defaults(self.get(name), self.fill(name, given))
+
     def load_file(self, path: Path) -> int:
         """Imports the components of this kind that a file declares; returns how many.
 

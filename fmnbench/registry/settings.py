@@ -1,9 +1,10 @@
 """The settings of a component: its keyword-only arguments, with their types and defaults."""
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, cast, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -12,6 +13,14 @@ from fmnbench.spec import Setting, Settings
 
 Component = Callable[..., object]
 PLAIN = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Later:
+    """Marks a setting that a component got after its first records: `Annotated[str, Later()]`.
+
+    At its default it stands in no key and in no record, so that older ones stay valid.
+    """
 
 
 def defaults(component: Component, what: str) -> dict[str, Setting]:
@@ -57,10 +66,27 @@ def filled(component: Component, given: Settings, what: str) -> dict[str, Settin
     return settings
 
 
+def without_later_defaults(component: Component, settings: Settings) -> dict[str, Setting]:
+    """The settings that keys and records hold: all but those marked `Later` at their default."""
+    hints = _hints(component)
+    parameters = inspect.signature(component).parameters
+    return {
+        name: value
+        for name, value in settings.items()
+        if not (_is_later(hints.get(name)) and value == parameters[name].default)
+    }
+
+
+def _is_later(hint: Any) -> bool:  # noqa: ANN401 - any annotation
+    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return any(isinstance(mark, Later) for mark in marks)
+
+
 def _hints(component: Component) -> dict[str, Any]:
     """Returns the annotations; none where some are names that only a type checker imports."""
     try:
-        return get_type_hints(component.__init__ if inspect.isclass(component) else component)
+        constructor = component.__init__ if inspect.isclass(component) else component
+        return get_type_hints(constructor, include_extras=True)
     except NameError:
         return {}
 

@@ -191,12 +191,23 @@ def validate(
 
 
 def _optimizer(model: Model, track: Track) -> Optimizer:
-    parameters = model.parameters()
+    parameters = _parameter_groups(model)
     rate, decay = track.learning_rate, track.weight_decay
     if track.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay)
     kind = torch.optim.AdamW if track.optimizer == "adamw" else torch.optim.Adam
     return kind(parameters, lr=rate, weight_decay=decay, fused=True)
+
+
+def _parameter_groups(model: Model) -> list[dict[str, object]]:
+    """The parameters as an optimiser takes them; a critic with its own rate is a second group."""
+    own_rate = model.critic.own_learning_rate
+    if own_rate is None:
+        return [{"params": model.parameters()}]
+    of_critic = list(model.critic.parameters())
+    theirs = {id(weight) for weight in of_critic}
+    others = [weight for weight in model.parameters() if id(weight) not in theirs]
+    return [{"params": others}, {"params": of_critic, "lr": own_rate}]
 
 
 def _note_improvement(progression: Progression, loss: float) -> None:

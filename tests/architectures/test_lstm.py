@@ -268,3 +268,11 @@ def test_drawn_texts_begin_with_each_word_as_often_as_its_probability_says():
     for word, share in enumerate(shares.tolist(), 1):
         found = (drawn[:, 1] == word).double().mean().item()
         assert abs(found - share) < 4 * (share * (1 - share) / n) ** 0.5
+
+
+@pytest.mark.parametrize("part", ["fresh_trunk", "shared_trunk"])
+def test_a_critics_own_layers_start_as_the_encoder_does(part):
+    model = lstm(99, hidden=64, embedding=32, initialisation="uniform")
+    for name, weight in getattr(model, part)().own.named_parameters():
+        limit = 0.1 if name.endswith("embedding.weight") else 0.01
+        assert 0.9 * limit < weight.abs().max() <= limit

@@ -46,6 +46,38 @@ def test_a_row_in_training_is_coded_and_decoded_as_it_is_alone(make):
         torch.testing.assert_close(log_prob[one], model.decode(z[one]).log_prob(x[one]))
 
 
+@pytest.mark.parametrize("part", ["encoder", "fresh", "shared"])
+def test_convolutions_start_from_the_normal_distribution_of_he_et_al(part):
+    model = vae(channels=64)
+    network = {
+        "encoder": model.encoder,
+        "fresh": model.fresh_trunk().own,
+        "shared": model.shared_trunk().own,
+    }[part]
+    convolutions = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) == (1 if part == "shared" else 10)
+    for layer in convolutions:
+        height, width = layer.kernel_size
+        variance = 2 / (height * width * layer.out_channels)
+        measured, n = layer.weight.double().var().item(), layer.weight.numel()
+        # a sample variance of n normals has the relative standard deviation sqrt(2 / n)
+        assert abs(measured / variance - 1) < 5 * (2 / n) ** 0.5
+        assert layer.bias is None
+
+
+def test_the_posterior_head_starts_from_xaviers_uniform_distribution_without_bias():
+    head = vae().posterior_head
+    limit = (6 / (head.in_features + head.out_features)) ** 0.5
+    assert head.weight.abs().max() <= limit
+    assert head.weight.double().var().item() == pytest.approx(limit**2 / 3, rel=0.03)
+    assert not head.bias.any()
+
+
+def test_before_training_the_posterior_is_as_far_from_the_prior_as_in_he_et_als_code():
+    kl = vae(channels=64).encode(bits(64, 784, dtype=torch.float32)).kl_from_standard().sum(1)
+    assert 25 < kl.mean().item() < 37  # their code: 30.9 nats; torch's own initial weights: 4.8
+
+
 def test_pixelcnn_is_the_decoder_of_resnet_pixelcnn_without_z():
     model, free = vae().double(), vae(PixelCNN).double()
     torch.nn.init.zeros_(model.decoder.spread.weight)

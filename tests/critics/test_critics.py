@@ -12,7 +12,7 @@ from fmnbench.critics.hybrid import HybridCritic
 from fmnbench.critics.neural import NeuralCritic
 from fmnbench.critics.none import NoCritic
 from fmnbench.critics.self_critic import SelfCritic
-from fmnbench.errors import Declined
+from fmnbench.errors import Declined, UsageError
 from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.rng import isolated, stream
 
@@ -116,6 +116,21 @@ def test_neural_critic_is_the_cross_entropy_of_scaled_cosines(direction):
     truth = written_out(critic.scale * cosines, direction)
     assert loss.item() == pytest.approx(truth.item(), rel=1e-6)  # its cosines are in float32
     assert critic.scale.item() == pytest.approx(math.log(1 / 0.07))
+
+
+@pytest.mark.parametrize("direction", ["x", "z", "both"])
+def test_scores_of_a_product_are_plain_inner_products_without_a_factor(direction):
+    vae, critic = built(NeuralCritic, direction=direction, scores="product")
+    x, z = normals(N, 6, purpose="x"), normals(N, 3, purpose="z")
+    products = critic.z_network(z) @ critic.x_network(x).T
+    loss = critic(x, z, vae.encode(x))
+    assert loss.item() == pytest.approx(written_out(products, direction).item(), rel=1e-6)
+    assert "scale" not in dict(critic.named_parameters())
+
+
+def test_a_critics_own_learning_rate_must_be_above_0():
+    with pytest.raises(UsageError, match="own_learning_rate is -1"):
+        built(NeuralCritic, own_learning_rate=-1.0)
 
 
 def test_neural_critic_shares_nothing_with_the_encoder():

@@ -232,6 +232,7 @@ UNRELATED = {
     'smaller_copy_of = { track = "d" }': "smaller_copy_of.differs: it is missing",
     'latent_free = { nme = "x", architecture = "mlp" }': "latent_free: Unknown key 'nme'. Did you "
     "mean 'name'",
+    'superseded = { by = "f", reason = "" }': "superseded: Unknown track 'f'. Known: d, e",
     'smaller_copy_of = { trakc = "d" }': "smaller_copy_of: Unknown key 'trakc'. Did you mean "
     "'track'",
 }
@@ -263,14 +264,27 @@ def test_the_shipped_suites_relate_the_tracks_of_the_committed_records():
     found = relations(all_suites())
     names = ["omniglot-pixelcnn", "omniglot-pixelcnn-small", "yahoo-lstm-paper", "yahoo-lstm"]
     names += ["yahoo-10k-lstm", "yahoo-10k-lstm-small"]
-    assert found.latent_free == {name: f"{name}-latent-free" for name in names}
+    references = {name: f"{name}-latent-free" for name in names}
+    references["omniglot-pixelcnn-small.v2"] = references["omniglot-pixelcnn-small"]
+    assert found.latent_free == references
+    superseded = {name: each.by for name, each in found.superseded.items()}
+    assert superseded == {"omniglot-pixelcnn-small": "omniglot-pixelcnn-small.v2"}
     assert found.judges == {"omniglot-cnn": "omniglot-cnn-bernoulli"}
     copied = {name: copy.track for name, copy in found.smaller_copies.items()}
     assert copied == {
         "omniglot-pixelcnn-small": "omniglot-pixelcnn",
+        "omniglot-pixelcnn-small.v2": "omniglot-pixelcnn",
         "yahoo-10k-lstm": "yahoo-lstm",
         "yahoo-10k-lstm-small": "yahoo-lstm",
     }
+
+
+def test_a_superseded_track_has_no_rows_and_names_the_one_that_replaces_it(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(TWICE + 'superseded = { by = "d", reason = "its data changed" }')
+    suite = load_suite(str(path))
+    assert {row.track.name for each in suite.comparisons for row in each.tasks()} == {"d"}
+    assert relations([suite]).superseded["e"].reason == "its data changed"
 
 
 def test_a_suite_that_is_not_run_needs_none_of_its_components(own):

@@ -202,3 +202,13 @@ def test_a_plug_in_loaded_twice_is_loaded_once(plugin):
     component = critics.get("margin")
     load_plugin(path)
     assert critics.get("margin") is component
+
+
+def test_a_later_setting_at_its_default_stands_in_no_key_and_is_still_a_setting():
+    old = critics.identity("neural", {})
+    assert "scores" not in old
+    assert "own_learning_rate" not in old
+    assert critics.identity("neural", {"scores": "cosine", "own_learning_rate": None}) == old
+    assert critics.identity("neural", {"scores": "product"}) == {**old, "scores": "product"}
+    assert critics.settings("neural")["scores"] == "cosine"
+    assert critics.fill("neural", {})["own_learning_rate"] is None

@@ -230,3 +230,24 @@ def test_products_on_a_gpu_have_few_bits_only_where_a_track_asks_for_it(
     run = spec(dataset="digits", precision=precision, epochs=1, nll_samples=1)
     assert execute(run, Conditions(), work=tmp_path, report=QUIET).status == "done"
     assert torch.backends.cudnn.allow_tf32 is few
+
+
+def test_a_critic_with_its_own_learning_rate_moves_by_it_and_the_vae_by_the_tracks():
+    data, steps = splits(16), {}
+    for own in (1e-2, 1e-4):
+        run = dataclasses.replace(
+            spec("hybrid", epochs=1, batch_size=16, learning_rate=1e-3),
+            critic_settings={"own_learning_rate": own},
+        )
+        before, (after, _) = build(run, data), trained(data, run)
+        for part in ("vae", "critic"):
+            pairs = zip(
+                before.modules()[part].parameters(),
+                after.modules()[part].parameters(),
+                strict=True,
+            )
+            steps[part, own] = max((new - old).abs().max().item() for old, new in pairs)
+    # the first step of AdamW moves each weight by its rate; decay adds 1 % of weight times rate
+    for own in (1e-2, 1e-4):
+        assert steps["critic", own] == pytest.approx(own, rel=0.05)
+        assert steps["vae", own] == pytest.approx(1e-3, rel=0.05)
