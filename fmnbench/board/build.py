@@ -22,8 +22,8 @@ REFERENCES = {  # label -> metrics of the table whose reference it is
     "real against real": ("density", "coverage"),
 }
 PREFIX = "reference."  # of a reference's metric in a record
-STALE = "made from older data or by older versions; compared with no other row"
-BY_CLOCK = "timed by the clock: other work on the machine counts too"
+STALE = "the row comes from older data or older versions; it is compared with no other row"
+BY_CLOCK = "wall-clock time, which includes other work on the machine"
 LONGEST = 160  # characters of an error that a footnote shows
 
 
@@ -164,7 +164,7 @@ def _time(line: Line, plain: Mapping[int, Result], notes: Notes) -> Cell:
     if not pairs or line.differs:
         return Cell(hole="no training time of a plain VAE to compare with")
     if any(_machine(ours) != _machine(theirs) for ours, theirs in pairs):
-        hole = "timed on another device, or with other threads, than the plain VAE"
+        hole = "measured on another device or with another number of threads than the plain VAE"
         return Cell(hole=hole, notes=(notes.add(hole),))
     both = [result for pair in pairs for result in pair]
     # other work on the machine hardly adds to a processor's seconds

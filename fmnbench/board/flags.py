@@ -25,21 +25,21 @@ def row_flags(
     blank = [] if constant is None else _not_below(constant, results)
     if blank:
         flags.append(
-            f"has learned nothing{_where(blank, results)}: its importance-weighted NLL does not "
-            f"beat the latent-free reference's {constant:.2f} nats"
+            f"the model has learned nothing{_where(blank, results)}: its importance-weighted NLL "
+            f"does not beat the {constant:.2f} nats of the latent-free reference"
         )
     if model is not None:
         without_z = model.means["nll"]
         idle = [seed for seed in _not_below(without_z, results) if seed not in blank]
         if idle:
             flags.append(
-                f"gains no likelihood by its latent{_where(idle, results)}: its importance-"
-                f"weighted NLL does not beat the {without_z:.2f} nats of the {model.label}"
+                f"the latent adds no likelihood{_where(idle, results)}: the importance-weighted "
+                f"NLL does not beat the {without_z:.2f} nats of the {model.label}"
             )
     unused = [seed for seed, result in results.items() if _ignores_z(result)]
     if unused:
         flags.append(
-            f"its decoder ignores z{_where(unused, results)}: what it draws hardly depends on the "
+            f"the decoder ignores z{_where(unused, results)}: its output hardly depends on the "
             "latent"
         )
     return flags
@@ -69,11 +69,11 @@ def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> st
     ceiling = ceilings[name]
     if metric == UNBOUNDED:
         return (
-            f"near or above {ceiling:.2f} nats, all that so many test rows can tell apart: that "
-            "the information is large is certain, the number is not"
+            f"the value is near or above {ceiling:.2f} nats, the most that this number of test "
+            "rows can resolve: the information is large, but its size is uncertain"
         )
     return (
-        f"within 5 % of what this estimate can show, {ceiling:.2f} nats: "
+        f"the value is within 5 % of the ceiling of this estimate, {ceiling:.2f} nats: "
         "the information may be larger"
     )
 

@@ -1,5 +1,6 @@
 """What a row is called: as short as the other rows of its table allow."""
 
+import math
 from collections.abc import Sequence
 
 from fmnbench.board.rows import Line
@@ -16,15 +17,27 @@ def labels(lines: Sequence[Line]) -> list[str]:
     return [_label(line, lines) for line in lines]
 
 
-def value(setting: Setting) -> str:
-    """Returns a setting as a reader writes it: 20 for 20.0, (8, 4) for a tuple."""
+def value(setting: Setting, digits: int | None = None) -> str:
+    """Returns a setting as a reader writes it: 20 for 20.0, (8, 4) for a tuple.
+
+    With `digits`, a number with a fraction is rounded to so many significant digits; no digit
+    before its point is lost.
+    """
     if isinstance(setting, float):
-        return repr(setting).removesuffix(".0")
+        rounded = setting if digits is None else _rounded(setting, digits)
+        return repr(rounded).removesuffix(".0")
     if isinstance(setting, bool) or setting is None:
         return str(setting).lower()
     if isinstance(setting, tuple | list):
-        return f"({', '.join(map(value, setting))})"
+        return f"({', '.join(value(item, digits) for item in setting)})"
     return str(setting)
+
+
+def _rounded(number: float, digits: int) -> float:
+    if not number or not math.isfinite(number):
+        return number
+    before = math.floor(math.log10(abs(number))) + 1  # digits before the point
+    return round(number, max(0, digits - before))
 
 
 def _label(line: Line, lines: Sequence[Line]) -> str:

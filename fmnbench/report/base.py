@@ -26,7 +26,7 @@ COUNT = "units"  # the unit of what is counted: one decimal, for the mean over s
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 4
 LARGE, HUGE, TINY = 1e4, 1e6, 1e-3  # one decimal from LARGE on; powers of ten beyond the others
 LINK = "/+=,"  # characters that a link keeps as they are
-TEXTS = "What it writes"  # leads to the pages of models of texts
+TEXTS = "Generated texts"  # leads to the pages of models of texts
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

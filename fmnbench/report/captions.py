@@ -8,15 +8,16 @@ from fmnbench.report.base import name, short_name
 from fmnbench.spec import Settings
 
 PICTURES = (
-    "Test images, their reconstructions and, below, draws from the prior (decoder means; samples "
-    "where a decoder has none), of the first seed."
+    "Test images, their reconstructions and, below them, draws from the prior (decoder means, or "
+    "samples where a decoder has no mean); first seed."
 )
 VERDICTS = {
-    "holds": "holds",
-    "opposite": "does not hold, it is the other way round",
-    "not seen": "is not to be seen",
-    "one seed": "cannot be tested with one seed",
+    "holds": "confirmed",
+    "opposite": "contradicted by the opposite difference",
+    "not seen": "not detected",
+    "one seed": "not testable with one seed",
 }
+DIGITS = 4  # significant ones of a setting: temperature 2.659, not 2.659260036932778
 MOST_SEEDS = 10  # that are listed one by one
 
 
@@ -28,12 +29,12 @@ def title(board: Board) -> str:
 def held_fixed(board: Board) -> str:
     """Returns what all rows of a table share."""
     track = board.track
-    pause = f", stopped after {track.patience} validations without improvement"
+    pause = f", early stopping after {track.patience} validations without improvement"
     halved = (
-        f" halved after {track.plateau} validations without a better ELBO, from epoch "
-        f"{track.plateau_from} on, at most {track.halvings} times, going back to the best weights"
+        f" halved at the best weights after {track.plateau} validations without a better ELBO, "
+        f"from epoch {track.plateau_from} on, at most {track.halvings} times"
     )
-    pool = f", of texts of like length out of {track.length_pool} batches at a time"
+    pool = f", texts of similar length from pools of {track.length_pool} batches"
     parts = [
         f"dataset {_component(track.dataset, track.dataset_settings)}",
         f"architecture {_component(track.architecture, track.architecture_settings)}",
@@ -66,17 +67,17 @@ def legend(board: Board, bold: str) -> str:
     if n == 0:
         return "No run of this table has been made yet."
     if n == 1:
-        parts = [f"Values of n = 1 seed ({seeds}): no spread, and no row told from another."]
+        parts = [f"Values of n = 1 seed ({seeds}): neither a spread nor a test is possible."]
     else:
         parts = [f"Mean ({kind} std) over n = {n} seeds ({seeds})."]
         if any(cell.bold for row in board.rows for cell in row.cells.values()):
             parts.append(
-                f"{bold}: the best of the column, and every row that a paired t test over the "
-                "seeds does not tell from it (5 %, Holm-corrected)."
+                f"{bold}: the best mean of the column and every row that is statistically "
+                "indistinguishable from it (paired t test over the seeds, 5 %, Holm-corrected)."
             )
-    parts.append("↓ lower is better, ↑ higher.")
+    parts.append("↓: lower is better; ↑: higher is better.")
     if any(cell.hole for row in board.rows for cell in row.cells.values()):
-        parts.append("— is a hole: no mean is taken over what is left.")
+        parts.append("—: a hole; no mean is taken over the remaining seeds.")
     return " ".join(parts)
 
 
@@ -85,27 +86,29 @@ def definitions(board: Board) -> str:
     shown = {column.metric for column in board.columns}
     parts = []
     if "nll" in shown:
-        parts.append(f"NLL: importance-weighted with K = {board.track.nll_samples} samples.")
+        parts.append(f"NLL is importance-weighted with K = {board.track.nll_samples} samples.")
     if "mi_lower" in shown:
         parts.append(
-            "MI lower and MI upper bracket the information between x and z over the whole test "
-            f"set{_ceiling(board, 'mi_ceiling', 'log n', ', MI lower at most')}; MI batch is "
-            f"within minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
+            "MI lower and MI upper bracket the mutual information between x and z over the whole "
+            f"test set{_ceiling(board, 'mi_ceiling', 'log n', ', MI lower at most')}; MI batch is "
+            "the estimate within minibatches"
+            f"{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
         )
     if "report.mi" in shown:
         parts.append(
-            "These are the project report's conventions, not the field's: NLL is no likelihood; "
-            "AU counts collapsed dimensions; density and coverage are in the model's own latent "
-            f"space; MI is within minibatches{_ceiling(board, 'mi_batch_ceiling', 'log batch')}."
+            "This table follows the conventions of the project report, not those of the field: "
+            "NLL is not a likelihood; AU also counts collapsed dimensions; density and coverage "
+            "are computed in the model's own latent space; MI is the estimate within minibatches"
+            f"{_ceiling(board, 'mi_batch_ceiling', 'log batch')}."
         )
     if "time" in shown:
         parts.append(
-            "Time: seconds of training per those of the plain VAE; on a CPU those of its cores."
+            "Time is the training time (CPU time on a CPU) divided by that of the plain VAE."
         )
     if board.references:
         parts.append(
-            "Latent-free: the best prediction without z, which a model must beat to have learned "
-            "anything. Real against real: training rows in the place of draws."
+            "The latent-free reference is the best prediction without z; a model that does not "
+            "beat it has learned nothing. Real against real: training rows replace the draws."
         )
     return " ".join(parts)
 
@@ -122,8 +125,8 @@ def sources(board: Board) -> list[str]:
         return []
     published = [cell for _, cell in cells if cell is not None]
     others = _once(cell.differs for cell in published if cell.differs)
-    verdicts = "✓ our mean is within 3 of their std or 10 % of their mean, ✗ it is not."
-    judged = f"Not the same experiment: {'; '.join(others)}." if others else verdicts
+    verdicts = "✓: our mean is within 3 of their std or 10 % of their mean; ✗: it is not."
+    judged = f"The experiments differ: {'; '.join(others)}." if others else verdicts
     return [
         f"Published: {'; '.join(_once(map(_source, published)))}. {judged}",
         *_estimators(cells),
@@ -145,15 +148,15 @@ def conclusions(board: Board) -> str:
     parts += [f"not tested yet: {', '.join(untested)}"] if untested else []
     texts = "; ".join(parts)
     return (
-        "What is concluded there of critics against the plain VAE, and whether it holds by the "
-        f"field's definitions (table {board.conclusions[0].judge}; paired t test over the seeds, "
-        f"5 %, Holm-corrected; in brackets our difference): {texts}."
+        "Published differences between critics and the plain VAE, tested by the field's "
+        f"definitions (table {board.conclusions[0].judge}; paired t test over the seeds, 5 %, "
+        f"Holm-corrected; in brackets: our difference): {texts}."
     )
 
 
 def _conclusion(each: Conclusion) -> str:
     metric = short_name(each.metric)
-    said = f"{metric} {'higher' if each.published > 0 else 'lower'} {VERDICTS[each.verdict]}"
+    said = f"{'higher' if each.published > 0 else 'lower'} {metric} {VERDICTS[each.verdict]}"
     assert each.ours is not None
     ours = short_name(each.definition)
     return f"{said} ({f'{ours} ' if ours != metric else ''}{each.ours:+.3g})"
@@ -165,7 +168,7 @@ def _estimators(cells: Iterable[tuple[Column, Published | None]]) -> list[str]:
         if cell is not None and name(column) not in columns.setdefault(cell.estimator, []):
             columns[cell.estimator].append(name(column))
     texts = [f"{', '.join(names)}: {estimator}" for estimator, names in columns.items()]
-    return [f"What they measured: {'; '.join(texts)}."]
+    return [f"Definitions of the published metrics: {'; '.join(texts)}."]
 
 
 def _source(cell: Published) -> str:
@@ -183,5 +186,5 @@ def _ceiling(board: Board, metric: str, formula: str, lead: str = ", at most") -
 
 
 def _component(component: str, settings: Settings) -> str:
-    listed = ", ".join(f"{key} {value(settings[key])}" for key in sorted(settings))
+    listed = ", ".join(f"{key} {value(settings[key], DIGITS)}" for key in sorted(settings))
     return f"{component} ({listed})" if listed else component

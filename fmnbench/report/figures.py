@@ -105,16 +105,16 @@ def caption(board: Board) -> str:
     n = len(board.seeds)
     of = f"n = {n} seed{'s' * (n > 1)} ({', '.join(map(str, board.seeds))})"
     parts = [
-        "Information between x and z by epoch, in nats: the estimate within minibatches of the "
-        "validation rows (He et al. 2019), in expectation at most log batch size = "
+        "Mutual information between x and z by epoch, in nats: the estimate within minibatches "
+        "of the validation rows (He et al. 2019), in expectation at most log batch size = "
         f"log {board.track.batch_size} = {ceiling(board):.2f} (dashed)."
     ]
     if n == 1:
         parts.append(f"Values of {of}.")
     else:
         parts.append(
-            f"Line: mean over {of}, or fewer where the legend says so; band: from the lowest to "
-            "the highest. Where one has stopped early, the others go on as thin lines."
+            f"Line: mean over {of}, or over fewer where the legend says so; band: range of the "
+            "seeds. After the first seed has stopped, thin lines show the other seeds."
         )
     return " ".join(parts)
 

@@ -39,7 +39,7 @@ SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
 def render(boards: Sequence[Board], options: Options) -> str:
     """Returns a document with one section per board; records are links."""
     lines = ["# Leaderboard", ""]
-    lines += ["Made by `fmnbench report` from the records that it links to.", ""]
+    lines += ["`fmnbench report` generates this page from the linked records.", ""]
     if not boards:
         lines += ["There are no records yet.", ""]
     for board in boards:

@@ -84,7 +84,7 @@ def test_one_seed_cannot_be_tested_and_the_paragraph_says_so(concluded):
     (found,) = board.conclusions
     assert (found.verdict, found.ours) == ("one seed", -9.0)
     text = render([board], "markdown", Options())
-    assert "self λ=20: NLL lower cannot be tested with one seed (-9)." in text
+    assert "self λ=20: lower NLL not testable with one seed (-9)." in text
 
 
 def test_a_row_that_lacks_a_seed_is_not_judged(concluded):
@@ -130,8 +130,8 @@ def test_p_values_are_corrected_for_the_number_of_conclusions(row):
 def test_the_paragraph_says_what_holds_and_by_how_much(concluded):
     board = concluded(BETTER, [-9.0, -10.0, -11.0])
     text = render([board], "markdown", Options())
-    assert "self λ=20: NLL lower holds (-10)." in text
+    assert "self λ=20: lower NLL confirmed (-10)." in text
     assert "table toy-mlp; paired t test" in text
     for published, ours in (([], [-9.0, -10.0, -11.0]), (BETTER, [-9.0, -10.0])):
         text = render([concluded(published, ours)], "markdown", Options())
-        assert "What is concluded" not in text  # nothing was, or nothing of it is tested
+        assert "Published differences" not in text  # nothing was, or nothing of it is tested

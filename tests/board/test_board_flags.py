@@ -39,9 +39,9 @@ def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, 
 def test_only_the_seeds_that_learned_nothing_are_named(row):
     board = only(row({0: 45.0, 1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
     (note,) = marked(board, board.rows[0])
-    assert note.startswith("has learned nothing with seeds 1, 2: its")
+    assert note.startswith("the model has learned nothing with seeds 1, 2: its")
     board = only(row({1: 50.0, 2: 90.0}, metrics={"reference.nll": 50.0}))
-    assert marked(board, board.rows[0])[0].startswith("has learned nothing: its")
+    assert marked(board, board.rows[0])[0].startswith("the model has learned nothing: its")
 
 
 FREE = {"name": "without-z", "architecture": "pixelcnn"}
@@ -57,7 +57,7 @@ def test_a_latent_free_model_is_a_reference_that_a_row_must_beat(row, nll, flagg
     assert constant.means == {"nll": 50.0}
     notes = marked(board, board.rows[0])
     said = [
-        "gains no likelihood by its latent: its importance-weighted NLL does not beat the 30.00 "
+        "the latent adds no likelihood: the importance-weighted NLL does not beat the 30.00 "
         "nats of the latent-free pixelcnn"
     ]
     assert notes == said * flagged
@@ -68,8 +68,8 @@ def test_a_seed_above_both_references_has_learned_nothing_and_is_marked_once(row
     results = row({0: 20.0, 1: 40.0, 2: 60.0}, metrics={"reference.nll": 50.0})
     board = only([*results, *models], relations=OF_FREE)
     nothing, idle = marked(board, board.rows[0])
-    assert nothing.startswith("has learned nothing with seed 2: ")
-    assert idle.startswith("gains no likelihood by its latent with seed 1: ")
+    assert nothing.startswith("the model has learned nothing with seed 2: ")
+    assert idle.startswith("the latent adds no likelihood with seed 1: ")
 
 
 def test_a_latent_free_model_of_other_data_is_no_reference(row):
@@ -158,10 +158,10 @@ def test_an_information_within_5_percent_of_its_ceiling_is_marked(row, metric, c
 def test_an_upper_estimate_beyond_the_ceiling_is_said_to_be_rough(row):
     board = only(row({0: 55.0}, "mi_upper", metrics={"mi_ceiling": 9.0}))
     (note,) = marked(board, board.rows[0], "mi_upper")
-    assert note.startswith("near or above 9.00 nats")
+    assert note.startswith("the value is near or above 9.00 nats")
     board = only(row({0: 9.0}, "mi_lower", metrics={"mi_ceiling": 9.0}))
     (note,) = marked(board, board.rows[0], "mi_lower")
-    assert note.startswith("within 5 % of what this estimate can show, 9.00 nats")
+    assert note.startswith("the value is within 5 % of the ceiling of this estimate, 9.00 nats")
 
 
 def test_references_are_means_over_the_records_that_have_them(make_result):
@@ -210,7 +210,7 @@ def test_time_is_that_of_the_processor_where_all_records_have_it(make_result):
     board = only([plain, *timed(make_result, [90.0], critic="self")])
     cell = rows_of(board)["self λ=0"].cells["time"]
     assert cell.mean == 9.0
-    assert "by the clock" in marked(board, rows_of(board)["self λ=0"], "time")[0]
+    assert "wall-clock time" in marked(board, rows_of(board)["self λ=0"], "time")[0]
 
 
 def test_the_clock_is_no_flaw_on_an_accelerator(make_result):
@@ -255,9 +255,9 @@ def test_values_of_another_experiment_are_shown_without_a_verdict(row):
     cell = board.rows[0].cells["nll"]
     assert (cell.published.mean, cell.within) == (10.0, None)
     (line, *_) = sources(board)
-    assert line.endswith("Not the same experiment: ten times the data.")
+    assert line.endswith("The experiments differ: ten times the data.")
     (line, *_) = sources(only(row(NLL), published=[published()]))
-    assert "Not the same" not in line
+    assert "experiments differ" not in line
 
 
 def test_what_is_published_but_not_run_is_a_row_of_holes_without_a_verdict(row):

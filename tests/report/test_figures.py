@@ -122,12 +122,15 @@ def test_a_figure_and_pages_of_texts_stand_below_their_table_once(curve_results)
     )
     both = [*boards(curve_results), *boards(curve_results, "report")]
     text = render(both, "markdown", options)
-    assert text.count("![information by epoch](f/a%20b.svg)\n\nInformation between x and z") == 1
-    assert text.count("\nWhat it writes: [VAE](f/c%20d.md)\n") == 1
+    assert (
+        text.count("![information by epoch](f/a%20b.svg)\n\nMutual information between x and z")
+        == 1
+    )
+    assert text.count("\nGenerated texts: [VAE](f/c%20d.md)\n") == 1
     page = render(both, "html", options)
     assert page.count('<img src="f/a%20b.svg" alt="information by epoch">') == 1
-    assert page.count("<figcaption>Information between x and z by epoch") == 1
-    assert page.count('What it writes: <a href="f/c%20d.md">VAE</a></p>') == 1
+    assert page.count("<figcaption>Mutual information between x and z by epoch") == 1
+    assert page.count('Generated texts: <a href="f/c%20d.md">VAE</a></p>') == 1
     for whole in (text, page):
         assert "no.svg" not in whole
         assert "no.md" not in whole
@@ -137,7 +140,7 @@ def test_a_figure_and_pages_of_texts_stand_below_their_table_once(curve_results)
 def test_pages_of_several_methods_stand_in_one_line(curve_results):
     pages = {curve_results[0].spec.key: "a.md", curve_results[3].spec.key: "b.md"}
     text = render(boards(curve_results), "markdown", Options(texts=pages))
-    assert "What it writes: [VAE](a.md) · [self λ=20](b.md)\n" in text
+    assert "Generated texts: [VAE](a.md) · [self λ=20](b.md)\n" in text
     page = render(boards(curve_results), "html", Options(texts=pages))
     assert '<a href="a.md">VAE</a> · <a href="b.md">self λ=20</a></p>' in page
 
@@ -170,7 +173,7 @@ def test_a_page_of_texts_is_linked_where_it_is_there(store, curve_results, fmnbe
     page = store.folder.parent / "figures" / "toy-mlp" / f"{key}.md"
     page.parent.mkdir(parents=True)
     page.write_text("a text")
-    line = f"What it writes: [VAE](figures/toy-mlp/{key}.md)\n"
+    line = f"Generated texts: [VAE](figures/toy-mlp/{key}.md)\n"
     done = fmnbench("report", "--store", store.folder)
     assert done.out.count(line) == 1
     assert "![" not in done.out  # a page is no picture

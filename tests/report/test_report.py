@@ -14,16 +14,17 @@ from fmnbench.report.base import mean_std
 GOLDEN = """\
 # Leaderboard
 
-Made by `fmnbench report` from the records that it links to.
+`fmnbench report` generates this page from the linked records.
 
 ## toy-mlp
 
 Held fixed: dataset toy; architecture mlp; 30 epochs; batch size 1024; adamw with learning rate \
 0.0002; float64.
 
-Mean (sample std) over n = 2 seeds (0, 1). **Bold**: the best of the column, and every row that a \
-paired t test over the seeds does not tell from it (5 %, Holm-corrected). ↓ lower is better, \
-↑ higher. — is a hole: no mean is taken over what is left.
+Mean (sample std) over n = 2 seeds (0, 1). **Bold**: the best mean of the column and every row \
+that is statistically indistinguishable from it (paired t test over the seeds, 5 %, \
+Holm-corrected). ↓: lower is better; ↑: higher is better. —: a hole; no mean is taken over the \
+remaining seeds.
 
 | method | NLL ↓ (nats) | KL (nats) | MI lower ↑ (nats) | MI upper (nats) | MI batch ↑ (nats) \
 | AU ↑ | density ↑ | coverage ↑ | time (× VAE) | records by seed |
@@ -36,14 +37,14 @@ paired t test over the seeds does not tell from it (5 %, Holm-corrected). ↓ lo
 | *latent-free reference (n = 4)* | *148.50* |  |  |  |  |  |  |  |  |  |
 
 1. neural λ=20: seed 1 not run; seed 0 diverged: loss is nan in epoch 3
-2. has learned nothing with seed 1: its importance-weighted NLL does not beat the latent-free \
-reference's 148.50 nats
+2. the model has learned nothing with seed 1: its importance-weighted NLL does not beat the \
+148.50 nats of the latent-free reference
 
-NLL: importance-weighted with K = 500 samples. MI lower and MI upper bracket the information \
-between x and z over the whole test set; MI batch is within minibatches. Time: seconds of \
-training per those of the plain VAE; on a CPU those of its cores. Latent-free: the best \
-prediction without z, which a model must beat to have learned anything. Real against real: \
-training rows in the place of draws.
+NLL is importance-weighted with K = 500 samples. MI lower and MI upper bracket the mutual \
+information between x and z over the whole test set; MI batch is the estimate within minibatches. \
+Time is the training time (CPU time on a CPU) divided by that of the plain VAE. The latent-free \
+reference is the best prediction without z; a model that does not beat it has learned nothing. \
+Real against real: training rows replace the draws.
 """
 
 
@@ -137,7 +138,7 @@ def test_numbers_are_flush_right_and_a_table_in_parts_repeats_the_names(results)
 def test_bold_is_a_star_where_there_are_no_styles(results):
     text = render(boards(results), "rich", Options(width=200))
     assert "*144.00 (1.41)" in text
-    assert "*: the best of the column" in text
+    assert "*: the best mean of the column" in text
     styled = render(boards(results), "rich", Options(width=200, color=True))
     assert "*144.00" not in styled
     assert re.search(r"\x1b\[1m *144\.00 \(1\.41\)\x1b\[0m", styled)
@@ -213,7 +214,7 @@ def test_published_values_stand_below_ours_with_verdict_and_source(compared):
     assert "| *↳ published* | *99.25 (0.50)* ✗ |" in text
     source = "Published: Author (2000), Table 9, mean (population std) over 3 runs."
     assert source in text
-    assert r"What they measured: NLL: x\|y." in text
+    assert r"Definitions of the published metrics: NLL: x\|y." in text
     terminal = render(compared, "rich", Options(width=200))
     assert source in terminal
     assert "99.25 (0.50) ✗" in terminal
@@ -241,7 +242,7 @@ def test_the_report_protocol_says_what_its_numbers_are(make_result):
     text = render(boards(found, "report"), "markdown")
     assert "Mean (population std) over n = 2 seeds" in text
     assert "| method | NLL ↓ (nats) | MI ↑ (nats) | AU ↑ | density ↑ | coverage ↑ |" in text
-    assert "MI is within minibatches, at most log batch = 6.93." in text
+    assert "MI is the estimate within minibatches, at most log batch = 6.93." in text
     both = [*boards(found), *boards(found, "report")]
     for text in (render(both, "markdown"), render(both, "rich")):
         heads = [line for line in text.split("\n") if "toy-mlp" in line and "results/" not in line]
@@ -258,18 +259,37 @@ def test_what_a_recipe_has_beyond_the_plain_one_is_said_among_what_is_held_fixed
         for track in ({}, {"length_pool": 8, "plateau": 2, "plateau_from": 15, "patience": 3})
     )
     said = (
-        "batch size 1024, of texts of like length out of 8 batches at a time;",
-        "halved after 2 validations without a better ELBO, from epoch 15 on, at most 5 times",
-        "30 epochs, stopped after 3 validations without improvement;",
+        "batch size 1024, texts of similar length from pools of 8 batches;",
+        "after 2 validations without a better ELBO, from epoch 15 on, at most 5 times",
+        "30 epochs, early stopping after 3 validations without improvement;",
     )
     for words in said:
         assert words in more
         assert words not in plain
 
 
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        (2.659260036932778, "2.659"),
+        (14.285714285714286, "14.29"),
+        (0.00012345678, "0.0001235"),
+        (-123456.75, "-123457"),
+        (20000, "20000"),
+        (0.0, "0"),
+        ((0.123456, 2.0), "(0.1235, 2)"),
+        ("torch", "torch"),
+    ],
+)
+def test_a_caption_shows_a_setting_with_four_significant_digits(make_result, setting, shown):
+    fields = {"critic": "self", "lambda_": 1.0, "critic_settings": {"temperature": setting}}
+    text = render(boards([make_result(**fields)]), "markdown")
+    assert f"Critics: self (temperature {shown})." in text
+
+
 def test_one_seed_is_said_to_show_no_spread(make_result):
     text = render(boards([make_result(metrics={"nll": 3.0})]), "markdown")
-    assert "Values of n = 1 seed (0): no spread" in text
+    assert "Values of n = 1 seed (0): neither a spread nor a test" in text
     assert "| VAE | 3.00 |" in text
 
 
