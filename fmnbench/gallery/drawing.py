@@ -10,7 +10,7 @@ from fmnbench.errors import Declined, FmnbenchError
 from fmnbench.files import write_atomically
 from fmnbench.gallery.excerpts import excerpt
 from fmnbench.gallery.pictures import picture
-from fmnbench.records.store import Store
+from fmnbench.records.store import Store, folder_name
 from fmnbench.runs.run import load
 from fmnbench.spec import Result, RunSpec
 
@@ -33,7 +33,8 @@ def draw(
     for key in dict.fromkeys(firsts):
         result, weights = by_key[key], store.weights(key)
         paths = {
-            kind: folder / result.spec.track.name / f"{key}{kind}" for kind in (PICTURE, EXCERPT)
+            kind: folder / folder_name(result.spec.track.name) / f"{key}{kind}"
+            for kind in (PICTURE, EXCERPT)
         }
         if any(path.is_file() for path in paths.values()) or not weights.is_file():
             continue

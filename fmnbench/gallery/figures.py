@@ -6,6 +6,7 @@ from pathlib import Path
 from fmnbench.board import Board
 from fmnbench.errors import UsageError
 from fmnbench.files import write_atomically
+from fmnbench.records.store import folder_name
 from fmnbench.report.figures import file_name, information_figure
 from fmnbench.spec import Result
 
@@ -19,7 +20,7 @@ def draw_information(boards: Sequence[Board], results: Sequence[Result], folder:
     for board in boards:
         if board.protocol == "report":
             continue  # that protocol shows the same runs again
-        path = folder / board.track.name / file_name(board)
+        path = folder / folder_name(board.track.name) / file_name(board)
         try:
             text = information_figure(board, results)
             if text is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,19 @@ SUFFIX = ".json"
 WORK, WEIGHTS = ".work", ".weights"  # folders that start with a dot hold no records
 TRACK_NAME = re.compile(r"[A-Za-z0-9_+=,-][A-Za-z0-9._+=,-]*")
 KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
+LONGEST = 200  # letters of a folder's name; file systems take 255 bytes
+SHORTENED = 120  # letters that are kept of a longer one
 SHOWN = 10  # candidates that an ambiguous prefix lists
+
+
+def folder_name(track: str) -> str:
+    """Returns the name of a track's folder: the track's own, shortened with a hash if too long.
+
+    The "~" before the hash is in no track's name, so no two tracks share a folder.
+    """
+    if len(track) <= LONGEST:
+        return track
+    return f"{track[:SHORTENED]}~{hashlib.sha256(track.encode()).hexdigest()[:16]}"
 
 
 class Store:
@@ -38,7 +51,7 @@ class Store:
                 f"The track name {track!r} cannot name a folder: letters, digits, '.', '_', '-', "
                 "'+', '=' and ',' are allowed, and no '.' at the start."
             )
-        return self.folder / track / f"{_checked_key(key)}{SUFFIX}"
+        return self.folder / folder_name(track) / f"{_checked_key(key)}{SUFFIX}"
 
     def work(self, key: str) -> Path:
         """Returns the folder for one run's checkpoint and lock; it need not exist."""
@@ -66,7 +79,7 @@ class Store:
         record = schema.parse(data, str(path))
         if path.stem != record.key:
             raise RecordError(f"{path}: the name does not match the key {record.key}.")
-        if path.parent.name != record.spec.track.name:
+        if path.parent.name != folder_name(record.spec.track.name):
             raise RecordError(f"{path}: it is a record of track '{record.spec.track.name}'.")
         return record.result
 
@@ -88,7 +101,7 @@ class Store:
 
     def paths(self, tracks: Iterable[str] | None = None) -> Iterator[Path]:
         """Yields the files of all records, or those of some tracks, sorted by track, then key."""
-        wanted = None if tracks is None else set(tracks)
+        wanted = None if tracks is None else {folder_name(track) for track in tracks}
         for name in _listed(self.folder):
             folder = self.folder / name
             if name.startswith(".") or (wanted is not None and name not in wanted):
@@ -124,7 +137,7 @@ class Store:
     def set_aside(self, path: Path) -> Path:
         """Renames a corrupt record so that it is no longer read; returns its new name.
 
-        That is `<key>.json.corrupt`, with a number behind it where the name is taken.
+        That is `<key>.json.corrupt`, with a number after it where the name is taken.
         """
         number = 1
         while True:
@@ -171,7 +184,7 @@ def _without_collection() -> Iterator[None]:
 
 def _checked_key(key: str) -> str:
     if not KEY.fullmatch(key):
-        raise UsageError(f"'{key}' is no key of a record: a key is {KEY_LENGTH} hex digits.")
+        raise UsageError(f"'{key}' is not the key of a record: a key is {KEY_LENGTH} hex digits.")
     return key
 
 

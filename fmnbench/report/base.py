@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from fmnbench.board import Board, Cell, Column, Row
+from fmnbench.records.store import folder_name
 
 HOLE = "—"
 ARROWS = {"lower": " ↓", "higher": " ↑", None: ""}
@@ -88,7 +89,7 @@ def text_rows(board: Board) -> list[TextRow]:
 
 def record_links(row: TextRow, board: Board, options: Options) -> list[tuple[int, str]]:
     """Returns the seeds of a row's records and where these are."""
-    folder = f"{options.links}/{quote(board.track.name, safe=LINK)}"
+    folder = f"{options.links}/{quote(folder_name(board.track.name), safe=LINK)}"
     return [(seed, f"{folder}/{key}.json") for seed, key in row.records.items()]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fmnbench.board import Board, Row
 from fmnbench.board.statistics import mean
+from fmnbench.records.store import folder_name
 from fmnbench.report.base import Options, printable
 from fmnbench.spec import Result, digest
 
@@ -97,7 +98,7 @@ def figure_link(board: Board, options: Options) -> str | None:
     """
     if board.protocol == "report" or not board.seeds:
         return None
-    return options.figures.get(f"{board.track.name}/{file_name(board)}")
+    return options.figures.get(f"{folder_name(board.track.name)}/{file_name(board)}")
 
 
 def caption(board: Board) -> str:

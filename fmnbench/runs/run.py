@@ -17,7 +17,7 @@ from fmnbench.architectures.base import VAE
 from fmnbench.critics.base import Critic
 from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Dataset, Splits
-from fmnbench.errors import Declined, Diverged, RecordError
+from fmnbench.errors import ComponentError, Declined, Diverged, RecordError
 from fmnbench.files import write_atomically
 from fmnbench.metrics.base import Evaluation, Metric
 from fmnbench.objectives.base import Objective
@@ -29,6 +29,7 @@ from fmnbench.training.loop import EpochReport, Model, train
 
 WEIGHTS = "weights.safetensors"
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
+TORCH = str(Path(torch.__file__).parent)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
 
 
@@ -221,8 +222,11 @@ def _status(error: Exception) -> Status:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, Declined | Diverged):
+    if isinstance(error, Declined | Diverged | ComponentError):
         return text
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # a mistake in a call of torch is to be found where torch was called
+    ours = [frame for frame in frames if not frame.filename.startswith(TORCH)]
+    place = (ours or frames)[-1]
     where = f"{Path(place.filename).name}:{place.lineno}"
     return f"{type(error).__name__}: {text} ({where})"
