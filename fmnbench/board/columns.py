@@ -33,17 +33,15 @@ CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, 
 def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]:
     """Returns a table's columns: the protocol's, then metrics of plug-ins that the results have.
 
-    The standard table ends with the training time.
+    A plug-in need not be loaded: a metric that is not registered here is one of a plug-in, and
+    its column has its name alone. The standard table ends with the training time.
     """
     if protocol == "report":
         return tuple(_column(name) for name in REPORT)
     present = {name for result in results for name in result.metrics}
     names = [name for name in STANDARD if name in present or name not in OPTIONAL]
-    names += [
-        entry.name
-        for entry in metrics.entries()
-        if entry.origin != BUILT_IN and entry.name in present
-    ]
+    built_in = {entry.name for entry in metrics.entries() if entry.origin == BUILT_IN}
+    names += sorted(present - built_in)
     return (*map(_column, names), Column(metric=TIME, unit="× VAE", better=None))
 
 

@@ -1,7 +1,7 @@
 """How tracks relate to each other, as suites state it: references, judges and smaller copies."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from fmnbench.spec import Track
 
@@ -51,6 +51,23 @@ class Relations:
             return False
         settings = {*vars(model), *model.dataset_settings, *model.architecture_settings}
         return all(change.partition("=")[0] not in settings for change in changes - model_changes)
+
+    def needed(self, tracks: Collection[str], stored: Iterable[str]) -> list[str]:
+        """Returns the stored tracks whose records the tables of some tracks need.
+
+        These are the tracks themselves, their judges and every possible latent-free reference.
+        """
+        bases = [changed_settings(track) for track in tracks]
+        judges = {self.judges.get(track) for track in tracks}
+        found = []
+        for name in stored:
+            model, changes = changed_settings(name)
+            is_reference = any(
+                self.latent_free.get(base) == model and changes <= others for base, others in bases
+            )
+            if name in tracks or name in judges or is_reference:
+                found.append(name)
+        return found
 
 
 def changed_settings(track: str) -> tuple[str, frozenset[str]]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -10,13 +10,15 @@ import typer
 
 from fmnbench.cli.options import (
     DEFAULT_STORE,
+    PluginOption,
     StoreOption,
     SuiteOption,
     choice,
+    load_plugins,
     require_folder,
 )
 from fmnbench.cli.usage import SOME_FAILED
-from fmnbench.errors import UsageError
+from fmnbench.errors import UsageError, unknown
 from fmnbench.spec import Result, Task
 
 if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
@@ -32,6 +34,15 @@ BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where
 def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     store: StoreOption = DEFAULT_STORE,
     suite: SuiteOption = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track",
+            metavar="NAME",
+            help="Only the table of this track, such as toy-mlp+epochs=2. Repeatable.",
+        ),
+    ] = None,
+    plugin: PluginOption = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -73,6 +84,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     \b
     Examples:
       fmnbench report --suite quick
+      fmnbench report --track toy-mlp+epochs=2
       fmnbench report > leaderboards/README.md
       fmnbench report --suite report --protocol report --compare
       fmnbench report --out table.csv
@@ -85,11 +97,16 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from fmnbench.report import render
 
     require_folder(store, exists=True)
+    load_plugins(plugin)
     suites = [load_suite(name, for_runs=False) for name in suite or ()]
-    expected = _expected(suites)
-    results, errors = Store(store).results(list(expected) if suite else None)
     known = relations([*all_suites(for_runs=False), *suites])
+    expected = _expected(suites)
+    stored = list(dict.fromkeys(path.parent.name for path in Store(store).paths()))
+    chosen = _chosen(track or [], expected, stored) or (list(expected) if suite else stored)
+    expected = {name: rows for name, rows in expected.items() if name in chosen}
+    results, errors = Store(store).results(known.needed(chosen, stored))
     made = _boards(results, expected, known, cast("Protocol | None", protocol), compare=compare)
+    made = [board for board in made if board.track.name in chosen]
     if pictures:
         from fmnbench.gallery.drawing import draw
         from fmnbench.gallery.figures import draw_information
@@ -105,6 +122,13 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.echo(text, nl=not text.endswith("\n"))
     else:
         _write(out, text)
+    changed = [] if track else [name for name in stored if _is_changed(name, chosen)]
+    if changed:
+        typer.echo(
+            f"Not shown, as settings of the suite were changed: {', '.join(changed)}. "
+            "`fmnbench report --track NAME` shows such a table.",
+            err=True,
+        )
     for error in errors:
         typer.echo(f"corrupt record, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
@@ -127,6 +151,24 @@ def _expected(suites: "Sequence[Suite]") -> dict[str, list[Task]]:
             for task in comparison.tasks():
                 rows.setdefault(task.track.name, []).append(task)
     return rows
+
+
+def _chosen(
+    tracks: Sequence[str], expected: Collection[str], stored: Collection[str]
+) -> list[str]:
+    """Returns the tracks of --track; one without records that no suite names is an error."""
+    known = sorted({*expected, *stored})
+    for name in tracks:
+        if name not in known:
+            raise unknown("track", name, known)
+    return list(tracks)
+
+
+def _is_changed(track: str, chosen: Collection[str]) -> bool:
+    """Whether a track that is not chosen is a chosen one with changed settings."""
+    from fmnbench.board.relations import changed_settings
+
+    return track not in chosen and changed_settings(track)[0] in chosen
 
 
 def _boards(

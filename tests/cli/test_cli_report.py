@@ -1,0 +1,136 @@
+"""The verb `report`: components that are not here, changed settings, chosen tracks."""
+
+from pathlib import Path
+
+import pytest
+
+from fmnbench.records.store import Store
+
+RESULTS = Path(__file__).parents[2] / "leaderboards/results"
+PLUGIN = '''
+from fmnbench.critics.base import Critic
+from fmnbench.registry import critics, metrics
+
+
+@critics.register("mine")
+class Mine(Critic):
+    """Adds nothing."""
+
+    def forward(self, x, z, q):
+        return z.sum() * 0.0
+
+
+@metrics.register("surprise", unit="bits", better="higher", version=1)
+def surprise(evaluation):
+    """How surprising it is."""
+    return 1.0
+'''
+SUITE = """
+title = "Mine"
+citation = "mine"
+
+[[tracks]]
+name = "toy-mlp"
+dataset = "toy"
+architecture = "mlp"
+epochs = 30
+batch_size = 1024
+learning_rate = 2e-4
+precision = "float64"
+critics = {critics}
+lambda = 20.0
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results")
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "my_critic.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Returns a writer of a suite with the given critics; it returns the suite's file."""
+
+    def write(critics):
+        path = tmp_path / "mine.toml"
+        path.write_text(SUITE.replace("{critics}", critics))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("loaded", "head"), [(False, "| surprise |"), (True, "| surprise ↑ (bits) |")]
+)
+def test_records_of_a_plugin_are_shown_with_and_without_its_file(
+    store, plugin, suite, make_result, fmnbench, registers, loaded, head
+):
+    store.save(make_result(metrics={"nll": 3.0, "surprise": 2.0}))
+    store.save(make_result(critic="mine", lambda_=20.0, metrics={"nll": 4.0, "surprise": 5.0}))
+    options = ["--protocol", "standard", *(["--plugin", plugin] if loaded else [])]
+    file = suite('["none", "mine", "unheard"]')
+    done = fmnbench("report", "--suite", file, "--store", store.folder, *options)
+    assert (done.code, done.err) == (0, "")
+    assert head in done.out
+    rows = [line for line in done.out.splitlines() if line.startswith(("| VAE", "| mine λ=20"))]
+    assert [line.split(" | ")[1] for line in rows] == ["3.00", "4.00"]
+    assert [line.split(" | ")[9] for line in rows] == ["2.00", "5.00"]
+    assert "| unheard λ=20 ¹ | — |" in done.out
+
+
+def test_all_critics_of_a_suite_include_those_of_a_plugin(
+    store, plugin, suite, make_result, fmnbench, registers
+):
+    store.save(make_result(metrics={"nll": 3.0}))
+    report = ["report", "--suite", suite('"all"'), "--store", store.folder]
+    assert "mine λ=20" not in fmnbench(*report).out
+    assert "| mine λ=20 ¹ | — |" in fmnbench(*report, "--plugin", plugin).out
+
+
+def test_a_suite_names_its_tables_with_changed_settings_and_how_to_show_them(
+    store, suite, make_result, fmnbench
+):
+    for epochs in (2, 3):
+        track = {"name": f"toy-mlp+epochs={epochs}", "epochs": epochs}
+        store.save(make_result(track=track, metrics={"nll": float(epochs)}))
+    store.save(make_result(track={"name": "other+epochs=2", "epochs": 2}, metrics={"nll": 9.0}))
+    report = ["report", "--suite", suite('["none"]'), "--store", store.folder]
+    done = fmnbench(*report)
+    assert done.code == 0
+    assert "No run of this table has been made yet." in done.out
+    assert done.complaint == (
+        "Not shown, as settings of the suite were changed: toy-mlp+epochs=2, toy-mlp+epochs=3. "
+        "`fmnbench report --track NAME` shows such a table."
+    )
+    for options in (["report", "--store", store.folder], report):
+        done = fmnbench(*options, "--track", "toy-mlp+epochs=2")
+        assert (done.code, done.err) == (0, "")
+        assert done.out.count("\n## ") == 1
+        assert "\n## toy-mlp+epochs=2\n" in done.out
+        assert "| VAE | 2.00 |" in done.out
+    assert fmnbench("report", "--store", store.folder).out.count("\n## ") == 3
+
+
+def test_a_chosen_track_keeps_its_reference_and_its_judge(fmnbench):
+    everything = fmnbench("report", "--store", RESULTS).out.split("\n## ")
+    for name in ("omniglot-cnn", "omniglot-pixelcnn-small", "yahoo-10k-lstm-small"):
+        titles = (f"{name}\n", f"{name}, report protocol\n")
+        expected = [part.strip() for part in everything if part.startswith(titles)]
+        found = fmnbench("report", "--store", RESULTS, "--track", name).out.split("\n## ")[1:]
+        assert [part.strip() for part in found] == expected
+
+
+def test_an_unknown_track_is_named_with_the_nearest(store, make_result, fmnbench):
+    store.save(make_result(metrics={"nll": 3.0}))
+    done = fmnbench("report", "--track", "toy-mpl", "--store", store.folder)
+    assert done.code == 2
+    assert done.complaint == (
+        "error: Unknown track 'toy-mpl'. Did you mean 'toy-mlp'? Known: toy-mlp."
+    )
