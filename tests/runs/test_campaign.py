@@ -1,7 +1,12 @@
 """What a sweep does before it starts and what becomes of it."""
 
+import contextlib
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from digits_runs import DIGITS, TRACK, contents
@@ -11,29 +16,14 @@ from fmnbench.planning.costs import Cost, cheapest_first, guessed_seconds, recor
 from fmnbench.planning.plan import Plan, Selection, plan, tasks
 from fmnbench.records.store import Store
 from fmnbench.runs.campaign import carry_out
-from fmnbench.runs.executors.base import EXECUTORS, Event, RunOptions
-from fmnbench.runs.survey import DAY, glanced, survey
+from fmnbench.runs.executors.base import EXECUTORS, RunOptions
+from fmnbench.runs.survey import glanced, survey
 from fmnbench.spec import SCHEMA, digest
-
-
-class Losing:
-    """An executor that says its runs are finished, and stores nothing."""
-
-    def settled(self, options):
-        return dataclasses.replace(options, device="cpu", jobs=1)
-
-    def trial(self, spec, options, seconds):
-        assert spec.critic == "none"
-        return Cost(run=2 * DAY, nll=1.0, rough=True)
-
-    def __call__(self, specs, options, listen):
-        for spec in specs:
-            listen(Event(spec=spec, kind="finished", status="done"))
 
 
 @pytest.fixture
 def losing(monkeypatch):
-    monkeypatch.setitem(EXECUTORS, "local", f"{__name__}:Losing")
+    monkeypatch.setitem(EXECUTORS, "local", "losing_executor:Losing")
 
 
 def quick(**chosen):
@@ -221,3 +211,34 @@ def test_a_critic_of_a_wrong_shape_is_named(body, error, tmp_path, fmnbench, reg
     (result,) = Store(tmp_path / "records").results()[0]
     assert result.status == "failed"
     assert result.error.endswith(error)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("answer", "code"), [("n", 130), ("y", 1)])
+def test_more_than_a_day_is_asked_about_on_a_terminal(answer, code, tmp_path):
+    program = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import losing_executor;"
+        "losing_executor.install();"
+        "from fmnbench.cli.main import main; main(sys.argv[1:])"
+    )
+    support = Path(__file__).parents[1] / "support"
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(support), *LONG, "--store", str(tmp_path)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        close_fds=True,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Start?" not in shown:
+        shown += os.read(ours, 1000)
+    os.write(ours, f"{answer}\n".encode())
+    with contextlib.suppress(OSError):  # Linux's word for the other end being closed
+        while data := os.read(ours, 1000):
+            shown += data
+    os.close(ours)
+    assert process.wait() == code
+    assert b"About 2 days with --jobs 1 on cpu." in shown
+    assert (b"it left no record" in shown) == (answer == "y")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, cast, runtime_checkable
 
@@ -12,7 +12,7 @@ from fmnbench.spec import RunSpec, Status
 
 EventKind = Literal["started", "epoch", "finished", "elsewhere"]
 # by name, "module:class"; imported when chosen, since each needs torch or a cluster's library
-EXECUTORS: Mapping[str, str] = {"local": "fmnbench.runs.executors.local:LocalExecutor"}
+EXECUTORS: dict[str, str] = {"local": "fmnbench.runs.executors.local:LocalExecutor"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
