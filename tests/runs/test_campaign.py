@@ -34,10 +34,12 @@ def options(folder, **changes):
     return RunOptions(store=folder, **changes)
 
 
-def test_a_run_that_leaves_no_record_is_a_failure(losing, tmp_path, fmnbench):
-    chosen = quick(datasets=["digits"], critics=["none"])
+def test_a_run_that_leaves_no_record_is_a_failure(losing, tmp_path, fmnbench, make_result):
+    known, lost = make_result(), make_result(seed=1).spec
+    Store(tmp_path).save(known)
+    chosen = Plan(specs=(known.spec, lost))
     outcome = carry_out(chosen, options(tmp_path), lambda _event: None)
-    assert outcome.left == chosen.specs
+    assert (outcome.done, outcome.left) == ((known,), (lost,))
     assert not outcome.is_good
     done = fmnbench(*DIGITS, "--critic", "none", "--store", tmp_path)
     assert done.code == 1
