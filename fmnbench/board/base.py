@@ -94,6 +94,7 @@ class Conclusion:
 class Board:
     """One table: the rows of one track.
 
+    `seeds` are those that all rows are compared by, `left_out` those that only some rows have.
     `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1.
     """
 
@@ -107,6 +108,7 @@ class Board:
     ceilings: Mapping[str, float] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
+    left_out: tuple[int, ...] = ()
 
     @property
     def is_compared(self) -> bool:

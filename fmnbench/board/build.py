@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fmnbench.board.base import TIME, Board, Cell, Column, Notes, Protocol, Reference, Row
 from fmnbench.board.columns import CEILINGS, columns
@@ -13,6 +13,7 @@ from fmnbench.board.latent_free import with_references
 from fmnbench.board.published import Published
 from fmnbench.board.relations import Relations
 from fmnbench.board.rows import Line, Sheet, sheets
+from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.ties import with_bold
 from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
@@ -33,45 +34,53 @@ def boards(
     expected: Mapping[str, Sequence[Task]] | None = None,
     published: Sequence[Published] = (),
     relations: Relations | None = None,
+    seeds: Collection[int] | None = None,
 ) -> list[Board]:
     """Returns one board per track of the results and of the expected tasks.
 
     `expected` lists a suite's tasks by track name: those without a record are rows of holes, and
     the order is theirs. With `published` values the rows have them beside ours. `relations` say
-    which track is the latent-free reference in the table of another.
+    which track is the latent-free reference in the table of another. Every table has the given
+    `seeds`, and a row that lacks one is a hole; without them a table has the seeds that all of
+    its rows share, or all seeds if there are none.
     """
     found = sheets(results, with_published(results, expected, published))
     return [
-        _board(sheet, free, protocol, published)
+        _board(sheet, free, protocol, published, seeds_of(sheet, seeds))
         for sheet, free in with_references(found, relations or Relations())
     ]
 
 
 def _board(
-    sheet: Sheet, free: Reference | None, protocol: Protocol, published: Sequence[Published]
+    sheet: Sheet,
+    free: Reference | None,
+    protocol: Protocol,
+    published: Sequence[Published],
+    seeds: Seeds,
 ) -> Board:
+    sheet = on_seeds(sheet, seeds.shown)
     done = _done(sheet.current)
-    seeds = tuple(sorted({seed for line in sheet.current for seed in line.results}))
     table = _Table(
         columns=columns(protocol, [*done, *_done(sheet.lines)]),
-        seeds=seeds,
+        seeds=seeds.shown,
         protocol=protocol,
         ceilings=_means(done, sorted(set(CEILINGS.values()))),
         references=_means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())]),
         latent_free=free,
-        plain=_plain(sheet, seeds),
+        plain=_plain(sheet, seeds.shown),
     )
     notes = Notes()
     rows = [
         _row(line, label, table, notes)
         for line, label in zip(sheet.lines, labels(sheet.lines), strict=True)
     ]
-    rows = with_bold(rows, sheet.lines, table.columns, seeds)
+    rows = with_bold(rows, sheet.lines, table.columns, seeds.shown)
     return Board(
         title=sheet.title,
         track=sheet.track,
         protocol=protocol,
-        seeds=seeds,
+        seeds=seeds.shown,
+        left_out=seeds.left_out,
         columns=table.columns,
         rows=tuple(beside(row, published) for row in rows),
         references=_references(done, table) if protocol == "standard" else (),

@@ -16,6 +16,7 @@ from fmnbench.cli.options import (
     choice,
     load_plugins,
     require_folder,
+    seeds,
 )
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.errors import UsageError, unknown
@@ -40,6 +41,15 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             "--track",
             metavar="NAME",
             help="Only the table of this track, such as toy-mlp+epochs=2. Repeatable.",
+        ),
+    ] = None,
+    seed_list: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds",
+            metavar="N|A,B,C",
+            help="Only these seeds (3; 0,5,7; 0-2); a row that lacks one is a hole (default: the "
+            "seeds that all rows of a table share).",
         ),
     ] = None,
     plugin: PluginOption = None,
@@ -85,6 +95,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Examples:
       fmnbench report --suite quick
       fmnbench report --track toy-mlp+epochs=2
+      fmnbench report --suite report --seeds 0-2
       fmnbench report > leaderboards/README.md
       fmnbench report --suite report --protocol report --compare
       fmnbench report --out table.csv
@@ -96,6 +107,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from fmnbench.records.store import Store
     from fmnbench.report import render
 
+    numbers = None if seed_list is None else seeds(seed_list)
     require_folder(store, exists=True)
     load_plugins(plugin)
     suites = [load_suite(name, for_runs=False) for name in suite or ()]
@@ -105,7 +117,8 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     chosen = _chosen(track or [], expected, stored) or (list(expected) if suite else stored)
     expected = {name: rows for name, rows in expected.items() if name in chosen}
     results, errors = Store(store).results(known.needed(chosen, stored))
-    made = _boards(results, expected, known, cast("Protocol | None", protocol), compare=compare)
+    kind = cast("Protocol | None", protocol)
+    made = _boards(results, expected, known, kind, numbers, compare=compare)
     made = [board for board in made if board.track.name in chosen]
     if pictures:
         from fmnbench.gallery.drawing import draw
@@ -176,6 +189,7 @@ def _boards(
     expected: dict[str, list[Task]],
     relations: "Relations",
     protocol: "Protocol | None",
+    seeds: Sequence[int] | None,
     *,
     compare: bool,
 ) -> "list[Board]":
@@ -186,12 +200,12 @@ def _boards(
     values = with_copies(published(), relations.smaller_copies)
     beside = values if compare else ()
     if protocol is not None:
-        return boards(results, protocol, expected, beside, relations)
+        return boards(results, protocol, expected, beside, relations, seeds)
     tracks = {value.track for value in values if value.metric.startswith("report.")}
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
-    standard = boards(results, "standard", expected, beside, relations)
-    rerun = boards(reruns, "report", wanted, values, relations)
+    standard = boards(results, "standard", expected, beside, relations, seeds)
+    rerun = boards(reruns, "report", wanted, values, relations, seeds)
     return standard + with_conclusions(rerun, standard, results, relations.judges)
 
 

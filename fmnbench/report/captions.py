@@ -75,6 +75,13 @@ def legend(board: Board, bold: str) -> str:
                 f"{bold}: the best mean of the column and every row that is statistically "
                 "indistinguishable from it (paired t test over the seeds, 5 %, Holm-corrected)."
             )
+    if board.left_out:
+        is_one = len(board.left_out) == 1
+        verb, them = ("is", "it") if is_one else ("are", "them")
+        listed = ", ".join(map(str, board.left_out))
+        parts.append(
+            f"Seed{'' if is_one else 's'} {listed} {verb} left out, as some rows lack {them}."
+        )
     parts.append("↓: lower is better; ↑: higher is better.")
     if any(cell.hole for row in board.rows for cell in row.cells.values()):
         parts.append("—: a hole; no mean is taken over the remaining seeds.")

@@ -4,6 +4,7 @@ import math
 import pytest
 
 from fmnbench.board import boards
+from fmnbench.report import render
 from fmnbench.spec import Task
 
 NLL = {0: 10.0, 1: 11.0, 2: 13.0}
@@ -62,8 +63,45 @@ def test_every_other_ending_than_done_makes_a_hole(make_result, status):
     assert len(note) < 200
 
 
-def test_a_seed_that_other_rows_have_makes_a_hole_where_it_is_missing(row):
-    board = only([*row(NLL), *row({1: 1.0}, critic="self", lambda_=1.0)])
+def test_a_table_has_the_seeds_that_all_rows_share(row, make_result):
+    lost = make_result(critic="neural", lambda_=1.0, seed=1, status="failed", error="why")
+    more = row({1: 1.0, 2: 2.0, 4: 4.0}, critic="self", lambda_=1.0)
+    board = only([*row(NLL), *more])
+    assert (board.seeds, board.left_out) == ((1, 2), (0, 4))
+    assert [row.cells["nll"].mean for row in board.rows] == [12.0, 1.5]
+    assert [set(row.records) for row in board.rows] == [{1, 2}] * 2
+    text = render([board], "markdown")
+    assert "n = 2 seeds (1, 2). " in text
+    assert " Seeds 0, 4 are left out, as some rows lack them. ↓" in text
+    board = only([*row(NLL), *more, lost])  # a failed run is a record: its seed is shared
+    assert (board.seeds, board.left_out) == ((1,), (0, 2, 4))
+    assert [row.cells["nll"].mean for row in board.rows] == [11.0, None, 1.0]
+
+
+def test_a_row_that_was_not_run_leaves_no_seed_out(row, make_result):
+    missing = make_result(critic="self", lambda_=1.0).spec.task
+    board = only(row(NLL), expected={"toy-mlp": [missing]})
+    assert (board.seeds, board.left_out) == ((0, 1, 2), ())
+    assert "left out" not in render([board], "markdown")
+
+
+def test_rows_that_share_no_seed_are_holes_over_all_seeds(row):
+    board = only([*row({0: 1.0}), *row({1: 1.0}, critic="self", lambda_=1.0)])
+    assert (board.seeds, board.left_out) == ((0, 1), ())
+    assert {row.cells["nll"].mean for row in board.rows} == {None}
+
+
+def test_given_seeds_are_the_tables_also_where_no_row_has_them(row):
+    board = only([*row(NLL), *row(NLL, critic="self", lambda_=1.0)], seeds=(2, 1))
+    assert (board.seeds, board.left_out) == ((1, 2), ())
+    assert [row.cells["nll"].mean for row in board.rows] == [12.0, 12.0]
+    board = only(row(NLL), seeds=(2, 3))
+    assert marked(board, board.rows[0]) == ["VAE: seed 3 not run"]
+    assert board.rows[0].cells["nll"].mean is None
+
+
+def test_a_given_seed_makes_a_hole_where_it_is_missing(row):
+    board = only([*row(NLL), *row({1: 1.0}, critic="self", lambda_=1.0)], seeds=(0, 1, 2))
     assert board.seeds == (0, 1, 2)
     assert marked(board, rows_of(board)["self λ=1"]) == ["self λ=1: seeds 0, 2 not run"]
 

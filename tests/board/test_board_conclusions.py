@@ -45,8 +45,8 @@ def concluded(row):
             *row(critic, track=track, critic="self", lambda_=20.0),
         ]
         both = results + (judges if track else [])
-        standard = boards(both, "standard")
-        report = boards(results, "report", published=published)
+        standard = boards(both, "standard", seeds=seeds)
+        report = boards(results, "report", published=published, seeds=seeds)
         (board,) = with_conclusions(report, standard, both, dict(judged_by))
         return board
 

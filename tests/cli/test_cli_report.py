@@ -134,3 +134,22 @@ def test_an_unknown_track_is_named_with_the_nearest(store, make_result, fmnbench
     assert done.complaint == (
         "error: Unknown track 'toy-mpl'. Did you mean 'toy-mlp'? Known: toy-mlp."
     )
+
+
+def test_seeds_are_those_asked_for_or_those_that_all_rows_share(store, row, fmnbench):
+    for result in [*row({0: 1.0, 1: 2.0, 2: 6.0}), *row({0: 1.0, 2: 4.0}, critic="self")]:
+        store.save(result)
+    report = ["report", "--protocol", "standard", "--store", store.folder]
+    for options, seeds, values in (
+        ([], "n = 2 seeds (0, 2).", ["**3.50 (3.54)**", "**2.50 (2.12)**"]),
+        (["--seeds", "3"], "n = 3 seeds (0, 1, 2).", ["3.00 (2.65)", "—"]),
+        (["--seeds", "0-1"], "n = 2 seeds (0, 1).", ["1.50 (0.71)", "—"]),
+        (["--seeds", "2,"], "n = 1 seed (2)", ["6.00", "4.00"]),
+    ):
+        done = fmnbench(*report, *options)
+        assert (done.code, done.err) == (0, "")
+        assert seeds in done.out
+        assert ("Seed 1 is left out, as some rows lack it." in done.out) == (not options)
+        rows = [line for line in done.out.splitlines() if line.startswith(("| VAE", "| self"))]
+        assert [line.split(" | ")[1] for line in rows] == values
+    assert "--seeds is 'x'" in fmnbench(*report, "--seeds", "x").complaint
