@@ -1,10 +1,12 @@
 """Tracks, tasks, runs and results: frozen records of plain values, free of torch."""
 
+import copy
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 Setting = bool | int | float | str | None | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 Settings = Mapping[str, Setting]
@@ -26,6 +28,50 @@ def canonical_json(value: object) -> str:
 def digest(value: object) -> str:
     """Returns the SHA-256 of a value's canonical JSON in hex."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+Value = TypeVar("Value")
+
+
+def added(default: Value) -> Value:
+    """The declaration of a field that came after the first records, with its default.
+
+    Keys and record files hold such a field only where its value differs from the default. Hence
+    old keys stay as they are, and old records, which lack the field, are read with the default.
+    The declaration and the default are never changed afterwards.
+    """
+    marked: Any = dataclasses.field(
+        default_factory=lambda: copy.copy(default), metadata={"added": True}
+    )
+    return marked  # type: ignore[no-any-return]  # dataclasses' own stub does the same
+
+
+@functools.cache
+def added_fields(kind: type) -> Mapping[str, object]:
+    """Returns the fields of a dataclass that were added later, with their defaults."""
+    return {
+        field.name: field.default_factory()
+        for field in dataclasses.fields(kind)
+        if field.metadata.get("added") and callable(field.default_factory)
+    }
+
+
+def identity(value: object) -> Any:  # noqa: ANN401 - a dict of a record, else the value itself
+    """Returns a record of this module as keys and files hold it: as nested dicts.
+
+    Fields that were added later stand in it only where they are set; values that are no
+    dataclasses are returned as they are.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        later = added_fields(type(value))
+        return {
+            name: identity(each)
+            for name, each in vars(value).items()
+            if later.get(name, ...) != each
+        }
+    if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+        return tuple(map(identity, value))
+    return value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,10 +101,10 @@ class Track:
     validate_every: int = 1
     patience: int | None = None
     nll_samples: int = 500
-    plateau: int | None = None
-    plateau_from: int = 0
-    halvings: int = 5
-    length_pool: int | None = None
+    plateau: int | None = added(None)
+    plateau_from: int = added(0)
+    halvings: int = added(5)
+    length_pool: int | None = added(None)
 
     def __post_init__(self) -> None:
         for name in POSITIVE:
@@ -69,8 +115,8 @@ class Track:
     @property
     def identity(self) -> dict[str, object]:
         """The fields that keys and files hold; those added later only where they are set."""
-        fields = vars(self).items()
-        return {name: value for name, value in fields if ADDED.get(name, ...) != value}
+        fields: dict[str, object] = identity(self)
+        return fields
 
 
 POSITIVE = (  # fields that are above 0, where they are set
@@ -86,8 +132,8 @@ POSITIVE = (  # fields that are above 0, where they are set
     "length_pool",
 )
 
-# fields that Track got after the first records, with their defaults: old keys stay as they are
-ADDED: dict[str, object] = {"plateau": None, "plateau_from": 0, "halvings": 5, "length_pool": None}
+
+ROW = ("critic", "critic_settings", "objective", "objective_settings", "lambda_")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,15 +149,14 @@ class Task:
 
     @property
     def row(self) -> str:
-        """The row's identity within its track, as canonical JSON."""
-        fields = (
-            self.critic,
-            dict(self.critic_settings),
-            self.objective,
-            dict(self.objective_settings),
-            self.lambda_,
-        )
-        return canonical_json(fields)
+        """The row's identity within its track, as canonical JSON.
+
+        The first fields by position; those added later by name, where they are set.
+        """
+        fields = identity(self)
+        del fields["track"]
+        first = [fields.pop(name) for name in ROW]
+        return canonical_json([*first, *([fields] if fields else [])])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,19 +180,13 @@ class RunSpec:
     @property
     def task(self) -> Task:
         """The row that this run belongs to."""
-        return Task(
-            track=self.track,
-            critic=self.critic,
-            critic_settings=self.critic_settings,
-            objective=self.objective,
-            objective_settings=self.objective_settings,
-            lambda_=self.lambda_,
-        )
+        names = [field.name for field in dataclasses.fields(Task)]
+        return Task(**{name: getattr(self, name) for name in names})
 
     @property
     def key(self) -> str:
         """The first 16 hex digits of the SHA-256 of the spec's canonical JSON."""
-        return digest(vars(self) | {"track": self.track.identity})[:KEY_LENGTH]
+        return digest(identity(self))[:KEY_LENGTH]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -203,5 +242,5 @@ class Result:
     @property
     def numbers(self) -> str:
         """A digest of all that must repeat bit for bit: spec, status, metrics and curve."""
-        fields = dataclasses.asdict(self)
+        fields = identity(self)
         return digest([fields[name] for name in ("spec", "status", "metrics", "curve")])

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 
 from fmnbench.errors import NewerRecord, RecordError
-from fmnbench.spec import SCHEMA, Result, canonical_json
+from fmnbench.spec import SCHEMA, Result, canonical_json, identity
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,7 @@ def parse(data: bytes, name: str) -> Record:
 
 
 def _text(result: Result) -> bytes:
-    fields: dict[str, Any] = {**dataclasses.asdict(result), "key": result.spec.key}
-    fields["spec"]["track"] = result.spec.track.identity  # as it was before fields were added
+    fields: dict[str, Any] = {**identity(result), "key": result.spec.key}
     fields["checksum"] = hashlib.sha256(canonical_json(fields).encode()).hexdigest()
     text = json.dumps(
         fields,

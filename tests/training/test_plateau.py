@@ -10,7 +10,7 @@ from fmnbench.datasets.base import Splits
 from fmnbench.planning.plan import resolve
 from fmnbench.rng import stream
 from fmnbench.runs.run import build
-from fmnbench.spec import ADDED, Task, Track
+from fmnbench.spec import Task, Track, added_fields
 from fmnbench.training.loop import train
 from fmnbench.training.plateau import Plateau
 
@@ -123,7 +123,7 @@ def test_a_training_that_is_cut_off_between_halvings_goes_on_to_the_same_bits(tm
 
 def test_a_track_without_a_plateau_has_the_key_that_it_had_before_there_were_any(make_result):
     spec = make_result().spec
-    assert not ADDED.keys() & spec.track.identity.keys()
+    assert not added_fields(Track).keys() & spec.track.identity.keys()
     changed = dataclasses.replace(spec, track=dataclasses.replace(spec.track, plateau=2))
     assert changed.track.identity["plateau"] == 2
     assert changed.key != spec.key
