@@ -7,7 +7,6 @@ def test_margin_keeps_the_contract(): check_critic("margin")
 import contextlib
 import math
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +16,10 @@ from fmnbench.architectures.base import VAE
 from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
 from fmnbench.data.vocabulary import END_ID, START_ID
-from fmnbench.datasets.base import Dataset, Splits
+from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
 from fmnbench.nn.distributions import DiagonalNormal
-from fmnbench.objectives.base import Objective, Progress
+from fmnbench.objectives.base import Progress
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated, stream
 from fmnbench.spec import Setting
@@ -36,7 +35,7 @@ def check_dataset(name: str, /, **settings: Setting) -> None:
     A class may declare how many rows its splits share by nature, as `shared_rows`. Rows of texts
     are ids of words: <s>, the text, and nothing but </s> from the first </s> on.
     """
-    make = cast(Callable[..., Dataset], datasets.get(name))
+    make = datasets.get(name)
     splits, again = make(**settings).load(), make(**settings).load()
     parts = _parts(splits)
     for part, other in zip(parts, _parts(again), strict=True):
@@ -90,7 +89,7 @@ def check_architecture(name: str) -> None:
 
     Rows are bits or, for an architecture of texts alone, ids: what fills these up has no say.
     """
-    make = cast(Callable[[int], VAE], architectures.get(name))
+    make = architectures.get(name)
     x, inputs = rows_for(make)
     texts = not x.is_floating_point()
     state = torch.get_rng_state()
@@ -158,7 +157,7 @@ def check_critic(name: str) -> None:
     One that claims to bound information scores log n where rows cannot be told apart, and never
     exceeds the exact information of a Gaussian channel by more than chance.
     """
-    make = cast(Callable[[VAE], Critic], critics.get(name))
+    make = critics.get(name)
     with isolated(0, "check"):
         vae = MLP(WIDTH, hidden=(16, 8), latent=3)
         critic = make(vae)
@@ -197,7 +196,7 @@ def _check_bound(name: str, make: Callable[[VAE], Critic]) -> None:
 
 def check_objective(name: str) -> None:
     """Each row has one finite loss of its own; reconstruction always counts."""
-    objective = cast(Callable[[], Objective], objectives.get(name))()
+    objective = objectives.get(name)()
     reconstruction = torch.empty(ROWS).normal_(generator=stream(0, "check/reconstruction"))
     reconstruction.requires_grad_()
     kl = torch.empty(ROWS, 3).exponential_(generator=stream(0, "check/kl"))

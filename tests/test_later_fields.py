@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fmnbench
+from fmnbench.errors import NewerRecord, RecordError
 from fmnbench.records import schema
 from fmnbench.records.store import Store
 
@@ -39,6 +40,7 @@ whole = dataclasses.replace(
     history=(Attempt(status="failed", error=None, made_up="c"),),
     made_up="d",
 )
+answer["text"] = schema.dump(whole).decode()
 answer["back"] = schema.parse(schema.dump(whole), "it").result == whole
 print(json.dumps(answer))
 """
@@ -88,6 +90,18 @@ def test_a_later_field_that_is_set_moves_the_key_and_the_row_and_comes_back(late
     without, having = later["rows"]
     assert having == without[:-1] + ',{"made_up":"a"}]'
     assert later["back"]
+
+
+def test_a_record_with_a_later_field_is_newer_to_this_version_and_not_corrupt(later):
+    with pytest.raises(NewerRecord) as caught:
+        schema.parse(later["text"].encode(), "it")
+    fields = "spec.made_up, provenance.made_up, history.0.made_up, made_up"
+    assert str(caught.value).startswith("it: it was written by a newer fmnbench (this version ")
+    assert all(field in str(caught.value) for field in fields.split(", "))
+    altered = later["text"].replace('"made_up":"d"', '"made_up":"e"')
+    with pytest.raises(RecordError, match="not a record") as caught:
+        schema.parse(altered.encode(), "it")
+    assert not isinstance(caught.value, NewerRecord)
 
 
 def test_no_committed_record_changes_when_it_is_written_again():

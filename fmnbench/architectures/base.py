@@ -1,6 +1,7 @@
 """What an architecture is: an encoder, a decoder and a prior that return distributions."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -64,3 +65,10 @@ class VAE(nn.Module):
     def exact_log_likelihood(self, x: Num[Tensor, "n x"]) -> Float[Tensor, " n"]:
         """Returns log p(x) of each row in nats; Declined where it has no closed form."""
         raise Declined(f"{type(self).__name__} has no closed-form likelihood")
+
+
+def kinds_of(make: Callable[..., VAE]) -> tuple[str, ...]:
+    """The kinds of rows that an architecture takes; a function takes those of the base class."""
+    if isinstance(make, type) and issubclass(make, VAE):
+        return make.kinds
+    return VAE.kinds

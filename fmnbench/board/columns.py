@@ -1,7 +1,6 @@
 """Which metrics a protocol's table shows, with unit and direction."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
 
 from fmnbench.board.base import TIME, Better, Column, Protocol
 from fmnbench.registry import metrics
@@ -22,6 +21,7 @@ STANDARD = (
 )
 OPTIONAL = ("nll_exact", "ppl")  # shown where a record has them
 REPORT = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
+BETTER: Mapping[object, Better] = {"lower": "lower", "higher": "higher"}
 CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, exceed
     "mi_lower": "mi_ceiling",
     "mi_upper": "mi_ceiling",
@@ -49,9 +49,8 @@ def _column(name: str) -> Column:
     """Returns the column of a metric; of one that is not registered only the name is known."""
     known = {entry.name: entry.attributes for entry in metrics.entries()}
     attributes = known.get(name, {})
-    better = attributes.get("better")
     return Column(
         metric=name,
         unit=str(attributes.get("unit", "")),
-        better=cast(Better, better) if better in ("lower", "higher") else None,
+        better=BETTER.get(attributes.get("better")),
     )

@@ -1,9 +1,9 @@
-"""The Evaluation: one cached pass of a trained model over the test rows, for all metrics."""
+"""The Evaluation: one cached pass of a trained model over held-out rows, for all metrics."""
 
 import functools
 import math
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Literal, TypeVar
 
 import torch
 from jaxtyping import Float, Num
@@ -18,28 +18,22 @@ from fmnbench.rng import stream
 from fmnbench.spec import Precision
 
 Work = TypeVar("Work")
+Judged = Literal["test", "validation"]  # the splits that no model was trained on
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
 VALUES = {"cpu": 2**17}  # decoder outputs per pass: what a CPU's cache holds of float64
 ACCELERATOR_VALUES = 2**22  # as many as keep an accelerator busy
 
 
-@runtime_checkable
-class Metric(Protocol):
-    """A registered metric: one number of an evaluation; the decorator states unit, direction."""
-
-    def __call__(self, evaluation: "Evaluation") -> float:
-        """Returns the value; raises Declined where it does not apply."""
-        ...
-
-
 class Evaluation:
-    """A trained model with the test rows; what several metrics need is worked out once.
+    """A trained model with the rows of the split that it is judged on.
 
-    `batch_size` is the training batch size, `nll_samples` the K of the track; models pass in its
-    `precision`. Sums over rows are taken in float64.
+    A registered metric is a function of it that returns one number, or raises Declined where it
+    does not apply. What several metrics need is computed once. `batch_size` is the training
+    batch size, `nll_samples` the K of the track; encoder and decoder run in its `precision`.
+    Sums over rows are taken in float64. Metrics never see rows of the other held-out split.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the numbers depend on, each by its name
         self,
         vae: VAE,
         splits: Splits,
@@ -48,29 +42,32 @@ class Evaluation:
         batch_size: int,
         nll_samples: int,
         precision: Precision = "float32",
+        judged: Judged = "test",
     ) -> None:
         self.vae = vae.eval()
         self.splits = splits
+        self.judged: Judged = judged
         self.seed = seed
         self.batch_size = batch_size
         self.nll_samples = nll_samples
         self.precision = precision
-        self._done: dict[Callable[[Evaluation], object], object] = {}
+        self._done: dict[Callable[[Evaluation], Any], Any] = {}
 
     def once(self, work: Callable[["Evaluation"], Work]) -> Work:
         """Returns work(self), done at the first call only: for what several metrics share."""
         if work not in self._done:
             self._done[work] = work(self)
-        return cast(Work, self._done[work])
+        done: Work = self._done[work]
+        return done
 
     @property
     def x(self) -> Num[Tensor, "n x"]:
-        """The test rows."""
-        return self.splits.test
+        """The rows of the judged split; "rows" alone means these from here on."""
+        return self.splits.test if self.judged == "test" else self.splits.validation
 
     @property
     def n(self) -> int:
-        """The number of test rows."""
+        """The number of rows."""
         return len(self.x)
 
     def stream(self, purpose: str) -> Generator:
@@ -84,32 +81,32 @@ class Evaluation:
     @functools.cached_property
     @torch.no_grad()
     def posterior(self) -> DiagonalNormal:
-        """The approximate posterior of every test row."""
+        """The approximate posterior of every row."""
         return self.encode(self.x)
 
     @functools.cached_property
     @torch.no_grad()
     def z(self) -> Float[Tensor, "n d"]:
-        """One posterior sample for each test row."""
+        """One posterior sample for each row."""
         return self.posterior.rsample(generator=self.stream("posterior"))
 
     @functools.cached_property
     @torch.no_grad()
     def reconstruction(self) -> Float[Tensor, " n"]:
-        """−log p(x|z) of each test row at its one sample, normalised, in nats."""
+        """−log p(x|z) of each row at its one sample, normalised, in nats."""
         return -self.log_prob(self.z)
 
     @functools.cached_property
     @torch.no_grad()
     def kl(self) -> Float[Tensor, " n"]:
-        """KL(q(z|x) || p(z)) of each test row in nats, in closed form."""
+        """KL(q(z|x) || p(z)) of each row in nats, in closed form."""
         return self.posterior.kl_from_standard().double().sum(1)
 
     @property
     def generated(self) -> Num[Tensor, "n x"]:
-        """As many draws from the model as there are test rows: z ~ p(z), then x ~ p(x|z).
+        """As many draws from the model as there are rows: z ~ p(z), then x ~ p(x|z).
 
-        Of texts the greedy one for each z, as the project report has it.
+        A text is the greedy one for its z, as in the project report.
         """
         return self._from_prior[1]
 
@@ -125,7 +122,11 @@ class Evaluation:
         z = self.vae.prior.rsample((self.n,), generator=generator)
         if self.splits.kind == "texts":
             with self.passes():
-                texts = cast(AutoregressiveCategorical, self.vae.decode(z)).greedy()
+                decoder = self.vae.decode(z)
+                if not isinstance(decoder, AutoregressiveCategorical):
+                    kind = type(decoder).__name__
+                    raise Declined(f"draws of texts take a greedy decoder; a {kind} has none")
+                texts = decoder.greedy()
             return texts, texts
         means, draws = [], []
         for block in torch.split(z, BLOCK):
@@ -137,7 +138,7 @@ class Evaluation:
 
     @torch.no_grad()
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """Returns log p(x|z) of each test row at its z, block by block, in float64."""
+        """Returns log p(x|z) of each row at its z, block by block, in float64."""
         blocks = zip(torch.split(z, BLOCK), torch.split(self.x, BLOCK), strict=True)
         with self.passes():
             return torch.cat([self.vae.decode(z).log_prob(x).double() for z, x in blocks])

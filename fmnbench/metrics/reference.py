@@ -35,7 +35,7 @@ def reference_nll(evaluation: Evaluation) -> float:
     if evaluation.splits.kind == "texts":
         splits = evaluation.splits
         frequencies = word_frequencies(splits.train, splits.inputs)
-        return -frequencies.log()[_due(splits.test)].sum().item() / evaluation.n
+        return -frequencies.log()[_due(evaluation.x)].sum().item() / evaluation.n
     weight = next(evaluation.vae.parameters())
     z = torch.zeros(1, evaluation.vae.latent, dtype=weight.dtype, device=weight.device)
     constant = constant_prediction(evaluation.vae.decode(z), evaluation.splits.train)

@@ -52,7 +52,7 @@ def _assignment(text: str) -> tuple[str, Setting]:
     return key, value
 
 
-def _components(row: Task) -> Mapping[str, tuple[Registry, str, Settings]]:
+def _components(row: Task) -> Mapping[str, tuple[Registry[Any], str, Settings]]:
     """Returns by kind the components of a row: the register, the name and the given settings."""
     track = row.track
     return {

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fmnbench.data.identity import fingerprint, missing
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.planning.overrides import with_overrides
 from fmnbench.planning.suite_file import all_suites, load_suite
-from fmnbench.registry import REGISTRIES, architectures, critics, datasets, objectives
+from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, objectives
 from fmnbench.spec import RunSpec, Task, Track
 
 METRICS_VERSION = "1"  # part of every key; raise it when a metric's numbers move
@@ -113,7 +114,7 @@ def resolve(task: Task, seed: int) -> RunSpec:
     Raises UsageError for a setting that a component does not have, or of the wrong type.
     """
     track = task.track
-    parts = {
+    parts: dict[str, tuple[Registry[Any], str]] = {
         "dataset": (datasets, track.dataset),
         "architecture": (architectures, track.architecture),
         "critic": (critics, task.critic),

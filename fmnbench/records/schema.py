@@ -52,12 +52,14 @@ def parse(data: bytes, name: str) -> Record:
     """Returns the record that bytes hold.
 
     Bytes that are truncated, altered, of another schema or of another key are a RecordError that
-    starts with `name` and says what is wrong: a NewerRecord where the schema is a later one.
+    starts with `name` and says what is wrong: a NewerRecord where the schema is a later one, or
+    where an unaltered record has fields that this version does not know.
     """
     try:
         record = _reader()(data, strict=True, extra="forbid")
     except pydantic.ValidationError as error:
         _require_known_schema(data, name)
+        _require_known_fields(data, name, error)
         raise RecordError(f"{name}: {_complaint(error)}") from None
     if record.schema != SCHEMA:
         _require_known_schema(data, name)
@@ -117,6 +119,19 @@ def _require_known_schema(data: bytes, name: str) -> None:
             f"{SCHEMA}); upgrade fmnbench to read it."
         )
     raise RecordError(f"{name}: its schema is {schema}; this version knows {SCHEMA}.")
+
+
+def _require_known_fields(data: bytes, name: str, error: pydantic.ValidationError) -> None:
+    """Raises NewerRecord where nothing is wrong with a record but fields that were added later."""
+    details = error.errors()
+    if any(each["type"] != "unexpected_keyword_argument" for each in details):
+        return
+    if _is_whole(data, str(json.loads(data)["checksum"])):
+        fields = ", ".join(".".join(map(str, each["loc"])) for each in details)
+        raise NewerRecord(
+            f"{name}: it was written by a newer fmnbench (this version does not know its "
+            f"{fields}); upgrade fmnbench to read it."
+        )
 
 
 def _complaint(error: pydantic.ValidationError) -> str:

@@ -12,18 +12,25 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.registry import settings
 from fmnbench.registry.declarations import BUILT_IN, Entry, declarations, first_line
 from fmnbench.spec import Setting, Settings
 
+if TYPE_CHECKING:  # a listing does not wait for torch
+    from fmnbench.architectures.base import VAE
+    from fmnbench.critics.base import Critic
+    from fmnbench.datasets.base import Dataset
+    from fmnbench.objectives.base import Objective
+
 Component = TypeVar("Component", bound=Callable[..., object])
+Made = TypeVar("Made")
 
 
-class Registry:
-    """The register of one kind of component.
+class Registry(Generic[Made]):
+    """The register of one kind of component: classes or functions that return a `Made`.
 
     `label` is its variable's name and the entry-point group's last part, `kind` the singular.
     """
@@ -32,7 +39,7 @@ class Registry:
         self.label = label
         self.kind = kind
         self._entries: dict[str, Entry] = {}
-        self._objects: dict[str, Callable[..., object]] = {}
+        self._objects: dict[str, Callable[..., Any]] = {}
         self._scanned = False
 
     def __repr__(self) -> str:
@@ -77,7 +84,7 @@ class Registry:
             raise unknown(self.kind, name, self._entries)
         return self._entries[name]
 
-    def get(self, name: str) -> Callable[..., object]:
+    def get(self, name: str) -> Callable[..., Made]:
         """Returns the component itself, importing its file; a broken one is a ComponentError."""
         entry = self.entry(name)
         if entry.broken is None and name not in self._objects:
@@ -211,12 +218,14 @@ def _source_path(module: str) -> Path | None:
     return Path(file) if file else None
 
 
-datasets = Registry("datasets", "dataset")
-architectures = Registry("architectures", "architecture")
-critics = Registry("critics", "critic")
-objectives = Registry("objectives", "objective")
-metrics = Registry("metrics", "metric")
-REGISTRIES = {each.label: each for each in (datasets, architectures, critics, objectives, metrics)}
+datasets: Registry["Dataset"] = Registry("datasets", "dataset")
+architectures: Registry["VAE"] = Registry("architectures", "architecture")
+critics: Registry["Critic"] = Registry("critics", "critic")
+objectives: Registry["Objective"] = Registry("objectives", "objective")
+metrics: Registry[float] = Registry("metrics", "metric")  # functions of an Evaluation
+REGISTRIES: dict[str, Registry[Any]] = {
+    each.label: each for each in (datasets, architectures, critics, objectives, metrics)
+}
 
 
 def load_plugin(path: Path) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -38,7 +38,7 @@ def defaults(component: Component, what: str) -> dict[str, Setting]:
         hint = hints.get(name, type(parameter.default))
         try:
             plain = _coerced(Setting, parameter.default)
-            found[name] = cast(Setting, _coerced(hint, plain))
+            found[name] = _coerced(hint, plain)
         except (pydantic.ValidationError, pydantic.PydanticSchemaGenerationError):
             raise ComponentError(
                 f"{what} has a default that is no plain value of its type: "
@@ -62,7 +62,7 @@ def filled(component: Component, given: Settings, what: str) -> dict[str, Settin
         except pydantic.ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise UsageError(f"{key} of {what} is {value!r}: {reason}.") from None
-        settings[key] = cast(Setting, taken)
+        settings[key] = taken
     return settings
 
 
@@ -91,11 +91,11 @@ def _hints(component: Component) -> dict[str, Any]:
         return {}
 
 
-def _coerced(hint: Any, value: object) -> object:  # noqa: ANN401 - any annotation
+def _coerced(hint: Any, value: object) -> Any:  # noqa: ANN401 - any annotation
     """Returns a value as its annotation wants it: 20 becomes 20.0 where a float is meant."""
     return _reader(hint)(tuple(value) if isinstance(value, list) else value)
 
 
 @functools.cache
-def _reader(hint: Any) -> Callable[[object], object]:  # noqa: ANN401 - any annotation
+def _reader(hint: Any) -> Callable[[object], Any]:  # noqa: ANN401 - any annotation
     return pydantic.TypeAdapter(hint, config=PLAIN).validate_python

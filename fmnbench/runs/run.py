@@ -6,21 +6,18 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file as load_weights
 from safetensors.torch import save as save_weights
 
-from fmnbench.architectures.base import VAE
-from fmnbench.critics.base import Critic
+from fmnbench.architectures.base import VAE, kinds_of
 from fmnbench.data.identity import verify
-from fmnbench.datasets.base import Dataset, Splits
+from fmnbench.datasets.base import Splits
 from fmnbench.errors import ComponentError, Declined, Diverged, RecordError
 from fmnbench.files import write_atomically
-from fmnbench.metrics.base import Evaluation, Metric
-from fmnbench.objectives.base import Objective
+from fmnbench.metrics.base import Evaluation, Judged
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.provenance import provenance
@@ -128,8 +125,7 @@ def _contiguous(vae: VAE) -> dict[str, torch.Tensor]:
 def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:
     """Returns a spec's splits on a device, in the track's precision, and their SHA-256."""
     track = spec.track
-    dataset = cast(Dataset, datasets.get(track.dataset)(**track.dataset_settings))
-    splits = dataset.load()
+    splits = datasets.get(track.dataset)(**track.dataset_settings).load()
     sha256 = verify(track.dataset, track.dataset_settings, splits, spec.dataset_fingerprint)
     return splits.to(device, DTYPES[track.precision]), sha256
 
@@ -140,9 +136,8 @@ def build(spec: RunSpec, splits: Splits) -> Model:
     Two critics with one seed start from the same VAE. Raises Declined where parts do not fit.
     """
     track = spec.track
-    make_vae = cast("Maker", architectures.get(track.architecture))
-    make_critic = cast("Maker", critics.get(spec.critic))
-    kinds = getattr(make_vae, "kinds", VAE.kinds)
+    make_vae, make_critic = architectures.get(track.architecture), critics.get(spec.critic)
+    kinds = kinds_of(make_vae)
     if splits.kind not in kinds:
         takes = " and ".join(kinds)
         raise Declined(f"{track.architecture} takes {takes}; {track.dataset} has {splits.kind}")
@@ -152,11 +147,11 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         critic = make_critic(vae, **spec.critic_settings)
     objective = objectives.get(spec.objective)(**spec.objective_settings)
     for part in (vae, critic, objective):
-        cast(torch.nn.Module, part).to(splits.train.device, DTYPES[track.precision])
+        part.to(splits.train.device, DTYPES[track.precision])
     return Model(
-        vae=cast(VAE, vae),
-        critic=cast(Critic, critic),
-        objective=cast(Objective, objective),
+        vae=vae,
+        critic=critic,
+        objective=objective,
         lambda_=spec.lambda_,
     )
 
@@ -175,17 +170,8 @@ def trained(spec: RunSpec, splits: Splits, weights: Path) -> VAE:
     return vae.eval()
 
 
-@runtime_checkable
-class Maker(Protocol):
-    """A component's constructor: what it is built for, then its settings."""
-
-    def __call__(self, subject: object, /, **settings: object) -> object:
-        """Returns the component."""
-        ...
-
-
-def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
-    """Returns the evaluation of a run's VAE on the test rows, as its track says."""
+def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec, judged: Judged = "test") -> Evaluation:
+    """Returns the evaluation of a run's VAE on a held-out split, as its track says."""
     return Evaluation(
         vae,
         splits,
@@ -193,6 +179,7 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
         batch_size=spec.track.batch_size,
         nll_samples=spec.track.nll_samples,
         precision=spec.track.precision,
+        judged=judged,
     )
 
 
@@ -201,7 +188,7 @@ def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str,
     evaluation = evaluation_of(vae, splits, spec)
     values = {}
     for name in metrics.names():
-        metric = cast(Metric, metrics.get(name))
+        metric = metrics.get(name)
         try:
             values[name] = metric(evaluation)
         except Declined:

@@ -107,7 +107,7 @@ BROKEN = {
     "its schema is 0; this version knows 1": lambda path: rewrite(
         path, lambda fields: fields.update(schema=0)
     ),
-    "mood: Unexpected keyword": lambda path: rewrite(
+    "does not know its provenance.mood": lambda path: rewrite(
         path, lambda fields: fields["provenance"].update(mood="good")
     ),
     "key .* does not match its spec": lambda path: rewrite(

@@ -251,4 +251,4 @@ def test_a_file_of_the_package_that_is_not_python_is_broken_and_stops_nothing_el
         "left out: The critic 'self' is broken: SyntaxError: invalid syntax"
     )
     assert lines[1].startswith("left out: The critic 'neural' is broken: ModuleNotFoundError: No ")
-    assert "1 of 1 runs done" in done.out
+    assert "1 of 1 run done" in done.out
