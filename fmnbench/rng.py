@@ -1,16 +1,11 @@
 """Randomness: one independent generator per seed and purpose, never the global one."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 
 import torch
 
-
-def derived_seed(seed: int, purpose: str) -> int:
-    """Returns 63 bits that are independent for each (seed, purpose) pair."""
-    words = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
-    return int.from_bytes(words[:8], "big") >> 1  # torch takes signed 64-bit seeds
+from fmnbench.seeds import derived_seed
 
 
 def stream(seed: int, purpose: str, device: str | torch.device = "cpu") -> torch.Generator:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from fmnbench.architectures.base import VAE
 from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
+from fmnbench.data.dataset import class_of
 from fmnbench.data.vocabulary import END_ID, START_ID
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
@@ -32,8 +33,8 @@ ATOL = 1e-5  # float32 sums of a few dozen terms
 def check_dataset(name: str, /, **settings: Setting) -> None:
     """Splits have rows of one width and finite values, repeat bit for bit and do not overlap.
 
-    A class may declare how many rows its splits share by nature, as `shared_rows`. Rows of texts
-    are ids of words: <s>, the text, and nothing but </s> from the first </s> on.
+    A `Dataset` may declare how many rows its splits share by nature, as `shared_rows`. Rows of
+    texts are ids of words: <s>, the text, and nothing but </s> from the first </s> on.
     """
     make = datasets.get(name)
     splits, again = make(**settings).load(), make(**settings).load()
@@ -44,7 +45,7 @@ def check_dataset(name: str, /, **settings: Setting) -> None:
         assert part.isfinite().all(), f"{name} has values that are not finite"
     rows = [{row.numpy().tobytes() for row in part} for part in parts]
     shared = sum(len(rows[one] & rows[other]) for one, other in ((0, 1), (0, 2), (1, 2)))
-    allowed: int = getattr(make, "shared_rows", 0)
+    allowed = class_of(make).shared_rows
     assert shared <= allowed, f"{name} has {shared} rows that are in two splits"
     if splits.kind == "texts":
         _check_texts(splits, name)

@@ -1,43 +1,47 @@
-"""`fmnbench data`: what data are here, and how the others come."""
+"""`fmnbench data`: which datasets are installed, and how the others are."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from fmnbench.cli.options import JsonOption, positive_integer
+from fmnbench.cli.data_display import Display
+from fmnbench.cli.data_listing import SHOWN, counted_rows, paragraphs, percent, rows
+from fmnbench.cli.options import JsonOption, PluginOption, load_plugins, positive_integer
 from fmnbench.cli.text import print_definitions
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.cli.verbs import Verbs
+from fmnbench.data.acquire import fetch, import_files, verify
+from fmnbench.data.cache import Manifest, cache_folder
+from fmnbench.data.catalogue import cached_dataset, installed
 from fmnbench.errors import DataError, DataMissing
-
-if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.data.cache import Manifest
-    from fmnbench.registry.declarations import Entry
 
 data_app = typer.Typer(
     cls=Verbs, rich_markup_mode=None, help="List, fetch, import and check the datasets."
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Dataset, or text/NAME.")]
-SHOWN = 16  # hex digits of a fingerprint
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace other data that are installed as NAME.")
+]
 
 
 @data_app.command("list")
-def list_data(as_json: JsonOption = False) -> None:
-    """List datasets: what they are, where they come from, what is here.
+def list_data(as_json: JsonOption = False, plugin: PluginOption = None) -> None:
+    """List datasets: what they are, where they come from, which are installed.
 
     \b
     Examples:
       fmnbench data list
+      fmnbench data list --plugin my_dataset.py
       fmnbench data list --json
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    load_plugins(plugin)
     lines = rows()
     if as_json:
         typer.echo(json.dumps(lines, indent=2, ensure_ascii=False))
     else:
-        print_definitions("datasets", {str(line["name"]): _paragraphs(line) for line in lines})
+        print_definitions("datasets", {str(line["name"]): paragraphs(line) for line in lines})
 
 
 @data_app.command("fetch")
@@ -47,24 +51,26 @@ def fetch_data(
         str | None, typer.Option(metavar="S", help="Only this source (see `data list`).")
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Use what was downloaded before; no network.")
+        bool, typer.Option("--offline", help="Use earlier downloads only; no network.")
     ] = False,
+    replace: ReplaceOption = False,
+    plugin: PluginOption = None,
 ) -> None:
     """Download a dataset from the first of its sources that has it.
 
-    A broken download goes on where it stopped; what arrives is checked before it is used.
+    A broken download continues where it stopped; files are checked before they are used.
 
     \b
     Examples:
       fmnbench data fetch omniglot
       fmnbench data fetch yahoo --source mirror
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.cli.data_display import Display
-    from fmnbench.data.acquire import fetch
-
+    load_plugins(plugin)
     with Display() as display:
-        account = fetch(name, chosen=source, offline=offline, progress=display.show)
-    _print_arrival(account)
+        manifest = fetch(
+            name, chosen=source, offline=offline, progress=display.show, replace=replace
+        )
+    _print_installed(manifest)
 
 
 @data_app.command("import")
@@ -81,8 +87,10 @@ def import_data(
             help="Leave out texts of more than N words.",
         ),
     ] = None,
+    replace: ReplaceOption = False,
+    plugin: PluginOption = None,
 ) -> None:
-    """Make a dataset from files that are here already.
+    """Install a dataset from local files.
 
     \b
     Examples:
@@ -90,9 +98,8 @@ def import_data(
       fmnbench data import yahoo-10k val.txt test.txt
       fmnbench data import text/news train.txt validation.txt test.txt
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.acquire import import_files
-
-    _print_arrival(import_files(name, paths, longest=longest))
+    load_plugins(plugin)
+    _print_installed(import_files(name, paths, longest=longest, replace=replace))
 
 
 @data_app.command("verify")
@@ -100,33 +107,31 @@ def verify_data(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="Dataset, or text/NAME; all that are here if left out."
+            metavar="NAME", help="Dataset, or text/NAME; all installed ones if left out."
         ),
     ] = None,
+    plugin: PluginOption = None,
 ) -> int:
-    """Work out fingerprints anew and compare them with those recorded.
+    """Compute fingerprints anew and compare them with the recorded ones.
 
     \b
     Examples:
       fmnbench data verify
       fmnbench data verify omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.acquire import verify
-    from fmnbench.data.sources.catalogue import outside
-
-    places = [name] if name else _here()
-    if not places:
-        typer.echo("No dataset is here that could have changed.")
+    load_plugins(plugin)
+    names = [name] if name else installed()
+    if not names:
+        typer.echo("No dataset is installed.")
     failed = 0
-    for place in places:
-        outside(place)
+    for each in names:
         try:
-            account = verify(place)
+            manifest = verify(each)
         except (DataError, DataMissing) as error:
             failed += 1
-            typer.echo(f"{place}: {error}", err=True)
+            typer.echo(f"{each}: {error}", err=True)
         else:
-            typer.echo(f"{place}: as recorded, {account.sha256[:SHOWN]}")
+            typer.echo(f"{each}: as recorded, {manifest.sha256[:SHOWN]}")
     return SOME_FAILED if failed else 0
 
 
@@ -136,6 +141,7 @@ def path_of_data(
         str | None,
         typer.Argument(metavar="NAME", help="Dataset, or text/NAME; the cache if left out."),
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Print the folder of a dataset, for `datasets.load_from_disk`, or that of the cache.
 
@@ -144,122 +150,18 @@ def path_of_data(
       fmnbench data path
       fmnbench data path omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.data.cache import cache_folder, cached_data
-    from fmnbench.data.sources.catalogue import outside
-
-    if name is None:
-        typer.echo(cache_folder())
-        return
-    outside(name)
-    typer.echo(cached_data(name).folder)
+    load_plugins(plugin)
+    typer.echo(cache_folder() if name is None else cached_dataset(name).data().folder)
 
 
-def rows() -> list[dict[str, object]]:
-    """Returns what is known of each dataset, and of each text that the user has brought."""
-    from fmnbench.data.cache import OWN_TEXTS, own_texts
-    from fmnbench.registry import datasets
-
-    lines = []
-    for entry in datasets.entries():
-        lines.append(_row(entry, entry.name))
-        if entry.name == OWN_TEXTS:
-            lines += [_row(entry, place) for place in own_texts()]
-    return lines
-
-
-def _row(entry: "Entry", place: str) -> dict[str, object]:
-    from fmnbench.data.cache import manifest
-    from fmnbench.data.identity import declared
-    from fmnbench.data.sources.catalogue import OUTSIDE
-
-    known = OUTSIDE.get(entry.name)
-    found = manifest(place) if known else None
-    expected = declared(place)
-    statistics = found.statistics if found else vars(expected) if expected else {}
-    return {
-        "name": place,
-        "summary": entry.summary,
-        "rows": statistics.get("rows"),
-        "statistics": {key: value for key, value in statistics.items() if value is not None},
-        "source": entry.source,
-        "licence": entry.attributes.get("licence", "unknown"),
-        "sources": {each.name: each.summary for each in known.sources} if known else {},
-        "import": known.takes if known else None,
-        "embedded": known is None,
-        "here": known is None or found is not None,
-        "made_from": found.source if found else None,
-        "files": dict(found.files) if found else {},
-        "dropped": dict(found.dropped) if found else {},
-        "fingerprint": statistics.get("sha256") if known is None or found else None,
-        "broken": entry.broken,
-    }
-
-
-def _paragraphs(line: Mapping[str, object]) -> list[str]:
-    """Returns what stands beside a dataset's name."""
-    sizes, sources = line["rows"], line["sources"]
-    parts = [
-        " / ".join(f"{size:,}" for size in _ordered(sizes)) + " rows" if sizes else "",
-        f"licence {line['licence']}",
-        str(line["source"]),
-    ]
-    origins = (
-        ", ".join(f"{name}: {text}" for name, text in sources.items())
-        if isinstance(sources, Mapping)
-        else ""
-    )
-    return [
-        f"BROKEN: {line['broken']}" if line["broken"] else "",
-        _state(line),
-        str(line["summary"]),
-        " · ".join(part for part in parts if part),
-        f"fetch from {origins}" if origins else "",
-        f"import {line['import']}" if line["import"] else "",
-    ]
-
-
-def _state(line: Mapping[str, object]) -> str:
-    if line["embedded"]:
-        return "embedded"
-    if not line["here"]:
-        return "not here"
-    dropped = line["dropped"]
-    left_out = [
-        f"{count:,} {kind} lines left out"
-        for kind, count in (dropped.items() if isinstance(dropped, Mapping) else ())
-        if count
-    ]
-    return ", ".join(
-        [f"here, {str(line['fingerprint'])[:SHOWN]}, from {line['made_from']}", *left_out]
-    )
-
-
-def _ordered(sizes: object) -> list[int]:
-    from fmnbench.data.cache import SPLITS
-
-    assert isinstance(sizes, Mapping)
-    return [sizes[split] for split in SPLITS]
-
-
-def _print_arrival(account: "Manifest") -> None:
-    """Prints what came, from where, and what was left out."""
-    sizes = account.statistics["rows"]
-    names = ("training", "validation", "test")
-    counts = ", ".join(
-        f"{size:,} {name}" for size, name in zip(_ordered(sizes), names, strict=True)
-    )
-    typer.echo(f"{account.place}: {counts} rows from {account.source}")
-    for kind, count in account.dropped.items():
+def _print_installed(manifest: Manifest) -> None:
+    """Prints what was installed, from where, and what was left out."""
+    typer.echo(f"{manifest.name}: {counted_rows(manifest.statistics)} from {manifest.source}")
+    for kind, count in manifest.dropped.items():
         if count:
             typer.echo(f"{count:,} {kind} lines left out")
-    typer.echo(f"fingerprint {account.sha256}")
-
-
-def _here() -> list[str]:
-    from fmnbench.data.cache import MANIFEST, dataset_folder, own_texts
-    from fmnbench.data.sources.catalogue import OUTSIDE
-
-    return [
-        *(place for place in OUTSIDE if (dataset_folder(place) / MANIFEST).is_file()),
-        *own_texts(),
-    ]
+    if manifest.labelled:
+        typer.echo("labels dropped: every line begins with a number and a tab")
+    if manifest.statistics.get("unknown"):
+        typer.echo(f"words not in the vocabulary: {percent(manifest.statistics)}")
+    typer.echo(f"fingerprint {manifest.sha256}")

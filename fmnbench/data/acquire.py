@@ -1,4 +1,4 @@
-"""Data from outside: how they arrive in the cache, and whether they are still what they were."""
+"""Installation of datasets in the cache, by download or from files, and its verification."""
 
 import dataclasses
 import datetime
@@ -6,132 +6,143 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from fmnbench.data import cache
 from fmnbench.data.cache import CachedData, Manifest
-from fmnbench.data.identity import InCache, declared, difference, measured
-from fmnbench.data.readers.intake import read
+from fmnbench.data.catalogue import cached_dataset, settings_of, source
+from fmnbench.data.dataset import CachedDataset
+from fmnbench.data.identity import declared, difference, measured
+from fmnbench.data.readers.opened import read
 from fmnbench.data.readers.tables import Contents
 from fmnbench.data.sources import hub
-from fmnbench.data.sources.catalogue import Source, outside, source
-from fmnbench.data.sources.download import download, pin, pinned, require_online
+from fmnbench.data.sources.download import download, pin, pinned, present, require_online
+from fmnbench.data.sources.source import Source
 from fmnbench.data.tokens import WORD_LIST
 from fmnbench.errors import DataError, UsageError
-from fmnbench.registry import datasets
-from fmnbench.spec import KEY_LENGTH, Settings
+from fmnbench.spec import KEY_LENGTH
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
 
 
-def fetch(place: str, *, chosen: str | None, offline: bool, progress: Progress) -> Manifest:
-    """Returns the account of a dataset, downloaded from the first source that has it.
+def fetch(
+    name: str, *, chosen: str | None, offline: bool, progress: Progress, replace: bool = False
+) -> Manifest:
+    """Returns the manifest of a dataset, downloaded from the first source that has it.
 
-    `chosen` is the one source to try. A file that is here already is not downloaded again.
+    `chosen` is the only source to try. A file that was downloaded before is not downloaded again.
 
     Raises:
-        UsageError: the dataset or the source is unknown.
-        DataError: no source gave it; the text says why, one after the other.
+        UsageError: the dataset or the source is unknown, or other data are installed and
+            `replace` is not set.
+        DataError: no source provided it; the text has the reason of each.
     """
-    known = outside(place)
-    sources = (source(place, chosen),) if chosen else known.sources
+    dataset = cached_dataset(name)
+    sources = (source(dataset, chosen),) if chosen else dataset.sources
     if not sources:
         raise DataError(
-            f"'{place}' can be had from no known place; bring {known.takes}: "
-            f"fmnbench data import {place} PATH..."
+            f"'{name}' cannot be fetched from any known source; import {dataset.accepts}: "
+            f"fmnbench data import {name} {dataset.import_example}"
         )
     reasons = []
     for each in sources:
         try:
-            return _from(each, place, offline, progress)
+            return _from(each, dataset, offline, progress, replace)
         except DataError as error:
             reasons.append(f"{each.name}: {str(error).removesuffix('.')}")
-    raise DataError(f"'{place}' could not be fetched. {'; '.join(reasons)}.")
+    raise DataError(f"'{name}' could not be fetched. {'; '.join(reasons)}.")
 
 
-def import_files(place: str, paths: Sequence[Path], *, longest: int | None = None) -> Manifest:
-    """Returns the account of a dataset made from files that are here.
+def import_files(
+    name: str, paths: Sequence[Path], *, longest: int | None = None, replace: bool = False
+) -> Manifest:
+    """Returns the manifest of a dataset made from local files.
 
-    Raises:
-        UsageError: the dataset is unknown, not from outside, or has no words to count.
-        DataError: the files are not what it is made from.
-    """
-    outside(place)
-    if longest is not None and place == "omniglot":
-        raise UsageError("'omniglot' has no words; --longest is for texts.")
-    contents = read(place, paths, longest)
-    return _arrived(place, contents, {path.name: _hash(path) for path in paths})
-
-
-def verify(place: str) -> Manifest:
-    """Returns the account of a dataset after working out its fingerprint, and what depends on it.
+    Texts of more than `longest` words are left out.
 
     Raises:
-        DataMissing: it is not here.
-        DataError: the data are not those of the account any more, or cannot be read.
+        UsageError: the dataset is unknown or has no words to count, or other data are installed
+            and `replace` is not set.
+        DataError: the files are not what the dataset is made from.
     """
-    data, known = cache.cached_data(place), cache.manifest(place)
+    dataset = cached_dataset(name)
+    if longest is not None and not dataset.has_words:
+        raise UsageError(f"'{name}' has no words; --longest is for texts.")
+    contents = read(dataset, paths, longest=longest)
+    return _install(dataset, contents, {path.name: _hash(path) for path in paths}, replace)
+
+
+def verify(name: str) -> Manifest:
+    """Returns the manifest of a dataset after computing its fingerprint anew.
+
+    What was computed from the data before, such as ids of words, is computed anew too.
+
+    Raises:
+        DataMissing: it is not installed.
+        DataError: the data are not those of the manifest any more, or cannot be read.
+    """
+    dataset = cached_dataset(name)
+    data, known = dataset.data(), cache.manifest(name)
     assert known is not None
     data.forget_derived()
-    found = measured(_dataset(place, known.settings).splits(data))
+    found = measured(type(dataset)(**known.settings).splits(data))
     if found.sha256 != known.sha256:
         raise DataError(
-            f"The data of '{place}' in {data.folder} have the fingerprint {found.sha256}; "
+            f"The data of '{name}' in {data.folder} have the fingerprint {found.sha256}; "
             f"recorded is {known.sha256}. Fetch or import them again."
         )
     return known
 
 
-def _from(origin: Source, place: str, offline: bool, progress: Progress) -> Manifest:
+def _from(
+    origin: Source, dataset: CachedDataset, offline: bool, progress: Progress, replace: bool
+) -> Manifest:
     if origin.hub is not None:
         require_online(offline, f"the dataset {origin.hub.repository} is")
-        contents, revision = hub.omniglot(origin.hub)
-        return _arrived(place, contents, {origin.hub.repository: revision})
+        contents, revision = hub.read(origin.hub, dataset)
+        return _install(dataset, contents, {origin.hub.repository: revision}, replace)
     folder = cache.downloads(origin.name)
     found = {}
     for name, remote in origin.files.items():
-        path, recorded = folder / name, pinned(folder / name)
-        if recorded is not None and path.is_file() and _hash(path) == recorded:
-            found[name] = recorded
-        else:
+        sha256 = present(remote, folder / name)
+        if sha256 is None:
             require_online(offline, f"{name} is")
-            found[name] = download(remote, path, progress=partial(progress, name))
+            sha256 = download(remote, folder / name, progress=partial(progress, name))
+        found[name] = sha256
     paths = [folder / name for name in origin.files]
     try:
-        contents = read(place, paths)
+        contents = read(dataset, paths, members=origin.members)
     except DataError:
-        for path in paths:  # the next fetch gets anew what has never been readable
+        for path in paths:  # a file that has never been readable is downloaded again next time
             if pinned(path) is None:
                 path.unlink(missing_ok=True)
         raise
-    account = _arrived(place, contents, found)
+    manifest = _install(dataset, contents, found, replace)
     for name, sha256 in found.items():
         pin(folder / name, sha256)
-    return account
+    return manifest
 
 
-def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Manifest:
-    """Puts new data into the cache, once they are what is declared of the dataset."""
-    name = place.partition("/")[0]
-    settings = datasets.settings(name)
-    if name != place:
-        settings["name"] = place.partition("/")[2]
+def _install(
+    dataset: CachedDataset, contents: Contents, files: Mapping[str, str], replace: bool
+) -> Manifest:
+    """Installs new data in the cache, once they are what is declared of the dataset."""
+    name = dataset.cache_name
 
     def describe(folder: Path) -> Manifest:
         if contents.word_list is not None:
             (folder / WORD_LIST).write_bytes(contents.word_list)
         data = CachedData(folder=folder, kind=contents.kind, binary=contents.binary)
-        found = measured(_dataset(place, settings).splits(data))
-        expected = declared(place)
+        found = measured(dataset.splits(data))
+        expected = declared(name)
         if expected is not None and (expected.form or "") == contents.form:
             reason = difference(found, expected, exact=True)
             if reason:
                 raise DataError(
-                    f"{contents.source}: not the dataset '{place}' as it is known: {reason}."
+                    f"{contents.source}: not the dataset '{name}' as it is known: {reason}."
                 )
         assert found.sha256 is not None
         return Manifest(
-            place=place,
+            name=name,
             folder=found.sha256[:KEY_LENGTH],
             kind=contents.kind,
             source=contents.source,
@@ -139,16 +150,13 @@ def _arrived(place: str, contents: Contents, files: Mapping[str, str]) -> Manife
             files=files,
             binary=contents.binary,
             dropped=contents.dropped,
-            settings=settings,
+            labelled=contents.labelled,
+            settings=settings_of(name),
             statistics=dataclasses.asdict(dataclasses.replace(found, form=contents.form or None)),
-            arrived=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            installed_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
-    return cache.install(place, contents.tables, describe)
-
-
-def _dataset(place: str, settings: Settings) -> InCache:
-    return cast(InCache, datasets.get(place.partition("/")[0])(**settings))
+    return cache.install(name, contents.tables, describe, replace=replace)
 
 
 def _hash(path: Path) -> str:

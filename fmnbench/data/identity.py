@@ -10,15 +10,16 @@ from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from fmnbench.data.cache import SPLITS, CachedData, cached_data, manifest
-from fmnbench.data.tokens import lengths
-from fmnbench.data.vocabulary import Vocabulary
-from fmnbench.errors import DataError, DataMissing, FmnbenchError, UsageError
+from fmnbench.data.cache import SPLITS, manifest
+from fmnbench.data.dataset import CachedDataset
+from fmnbench.data.tokens import unpadded
+from fmnbench.data.vocabulary import Vocabulary, text_statistics
+from fmnbench.errors import DataError, FmnbenchError, UsageError
 from fmnbench.registry import datasets
 from fmnbench.spec import Setting, Settings, canonical_json
 
 TOLERANCE = 1e-9  # relative; another BLAS may move the last bits of generated data
-UNKNOWN = "not here"  # stands for the fingerprint of data that are missing and not declared
+NOT_INSTALLED = "not installed"  # in place of a fingerprint that is not declared either
 
 
 @runtime_checkable
@@ -55,24 +56,14 @@ class Loadable(Protocol):
         ...
 
 
-@runtime_checkable
-class InCache(Protocol):
-    """A dataset whose data lie in the cache."""
-
-    place: str
-
-    def splits(self, data: CachedData) -> Arrays:
-        """Returns the splits of data in any folder."""
-        ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Statistics:
     """What is known of a dataset at its default settings; None for what is not.
 
     `form` is the published form, where there are several. Mean and variance are over all values of
     vectors and images; `words` is the mean number of words a document by split, <s> and </s> not
-    counted. Those declared are in datasets/stats/<name>.json.
+    counted; `unknown` is the share of words by split that are not in the vocabulary. Declared
+    statistics are in datasets/stats/<name>.json.
     """
 
     form: str | None = None
@@ -82,6 +73,7 @@ class Statistics:
     variance: float | None = None
     vocabulary: int | None = None
     words: Mapping[str, float] | None = None
+    unknown: Mapping[str, float] | None = None
     sha256: str | None = None
 
 
@@ -107,8 +99,13 @@ def measured(splits: Arrays) -> Statistics:
         sha256=sha256(splits),
     )
     if splits.vocabulary is not None:
-        words = {name: float((lengths(part) - 2).mean()) for name, part in parts.items()}
-        return dataclasses.replace(shared, vocabulary=len(splits.vocabulary), words=words)
+        texts = {name: text_statistics(unpadded(part)) for name, part in parts.items()}
+        return dataclasses.replace(
+            shared,
+            vocabulary=len(splits.vocabulary),
+            words={name: each.words for name, each in texts.items()},
+            unknown={name: each.unknown_share for name, each in texts.items()},
+        )
     everything = np.concatenate(list(parts.values()))
     return dataclasses.replace(
         shared,
@@ -146,11 +143,12 @@ def verify(name: str, settings: Settings, splits: Arrays, planned: str) -> str:
     Data of the cache must have the fingerprint that the run was planned with, others be as
     declared. Raises FmnbenchError where they differ: then these are other data.
     """
-    found, place = sha256(splits), _place(name, settings)
-    if place is not None:
+    found, cached = sha256(splits), _cached(name, settings)
+    if cached is not None:
         if found != planned:
             raise DataError(
-                f"The data of '{place}' have changed; see: fmnbench data verify {place}"
+                f"The data of '{cached.cache_name}' have changed; see: fmnbench data verify "
+                f"{cached.cache_name}"
             )
         return found
     expected = _declared_for(name, settings)
@@ -165,31 +163,26 @@ def fingerprint(name: str, settings: Settings) -> str:
     """Returns the SHA-256 that stands for a dataset in every key.
 
     Where it is recorded or declared for these settings it is known without loading; else it is
-    measured. Data that are not here have the declared one, or UNKNOWN.
+    measured. Data that are not installed have the declared one, or NOT_INSTALLED.
     """
-    place = _place(name, settings)
-    known = manifest(place) if place is not None else None
+    cached = _cached(name, settings)
+    known = manifest(cached.cache_name) if cached is not None else None
     if known is not None and _filled(name, known.settings) == _filled(name, settings):
         return known.sha256
     if known is None:
         expected = _declared_for(name, settings)
         if expected is not None and expected.sha256 is not None:
             return expected.sha256
-        if place is not None:
-            return UNKNOWN
+        if cached is not None:
+            return NOT_INSTALLED
     data = known.sha256 if known is not None else ""
     return _measured(name, canonical_json(dict(settings)), data)
 
 
 def missing(name: str, settings: Settings) -> str:
-    """Returns how to get the data of a dataset that are not here, "" where nothing is missing."""
-    place = _place(name, settings)
-    try:
-        if place is not None:
-            cached_data(place)
-    except DataMissing as error:
-        return str(error)
-    return ""
+    """Returns how to install the data of a dataset, "" where nothing is missing."""
+    cached = _cached(name, settings)
+    return "" if cached is None else cached.missing()
 
 
 def _declared_for(name: str, settings: Settings) -> Statistics | None:
@@ -199,14 +192,14 @@ def _declared_for(name: str, settings: Settings) -> Statistics | None:
 
 
 def _filled(name: str, settings: Settings) -> Settings:
-    """Returns settings with the defaults of those that came after a key or an account."""
+    """Returns settings, with defaults for those that are newer than a key or a manifest."""
     return {**datasets.settings(name), **settings}
 
 
-def _place(name: str, settings: Settings) -> str | None:
-    """Returns where a dataset lies in the cache, None for one that is made on the spot."""
+def _cached(name: str, settings: Settings) -> CachedDataset | None:
+    """Returns a dataset whose data belong in the cache, None for one that makes its own rows."""
     made = _made(name, settings)
-    return made.place if isinstance(made, InCache) else None
+    return made if isinstance(made, CachedDataset) else None
 
 
 def _made(name: str, settings: Settings) -> object:
@@ -223,7 +216,7 @@ def _made(name: str, settings: Settings) -> object:
 def _measured(name: str, settings: str, data: str) -> str:  # noqa: ARG001, RUF100 - `data` is for the cache
     """Returns the SHA-256 of a dataset that must be loaded for it; UsageError if it cannot be.
 
-    It is worked out once for the same `data`, which is the fingerprint of what lies in the cache.
+    It is computed once for the same `data`, which is the fingerprint of the data in the cache.
     """
     given: dict[str, Setting] = {
         key: tuple(value) if isinstance(value, list) else value

@@ -1,21 +1,23 @@
-"""Texts of the cache as ids of words: encoded once for each size of the vocabulary, then kept."""
+"""Cached texts as ids of words: encoded once for each size of the vocabulary, then stored."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
 from fmnbench.data.cache import SPLITS, CachedData
-from fmnbench.data.vocabulary import END_ID, Ragged, Vocabulary
+from fmnbench.data.vocabulary import END_ID, Ragged, Vocabulary, text_statistics
 from fmnbench.errors import DataError
 from fmnbench.files import write_atomically
 
 WORD_LIST = "vocab.txt"  # beside the data where a word list came with them
 FILE = "tokens.safetensors"
+MOST_UNKNOWN = 0.95  # of a split's words; a perplexity over more would be that of _UNK alone
 
 
 def derived_folder(data: CachedData, size: int | None) -> Path:
-    """Returns the folder for what is worked out with a vocabulary of at most `size` words."""
+    """Returns the folder for what is computed with a vocabulary of at most `size` words."""
     return data.folder / f"vocabulary-{size or 'all'}"
 
 
@@ -54,8 +56,27 @@ def lengths(rows: Int32[np.ndarray, "n t"]) -> Int64[np.ndarray, " n"]:
 def unpadded(rows: Int32[np.ndarray, "n t"]) -> Ragged:
     """Returns texts from padded rows: what `padded` was given."""
     counts = lengths(rows)
-    kept = np.arange(rows.shape[1]) < counts[:, None]
-    return Ragged(tokens=rows[kept], offsets=np.concatenate([[0], np.cumsum(counts)]))
+    inside = np.arange(rows.shape[1]) < counts[:, None]
+    return Ragged(tokens=rows[inside], offsets=np.concatenate([[0], np.cumsum(counts)]))
+
+
+def unknown_share(rows: Int32[np.ndarray, "n t"]) -> float:
+    """Returns the share of words that are not in the vocabulary, from 0 to 1.
+
+    Rows are padded texts; <s> and </s> are no words. A literal _UNK in a text counts.
+    """
+    return text_statistics(unpadded(rows)).unknown_share
+
+
+def require_known_words(texts: Mapping[str, Ragged], words: int, name: str) -> None:
+    """Raises DataError where nearly all words of a split are not in the vocabulary of `words`."""
+    for split, part in texts.items():
+        share = text_statistics(part).unknown_share if len(part) else 0.0
+        if share >= MOST_UNKNOWN:
+            raise DataError(
+                f"{share:.1%} of the words in the {split} texts of '{name}' are not in its "
+                f"vocabulary of {words:,} words; less than {MOST_UNKNOWN:.0%} may be unknown."
+            )
 
 
 def _encode(data: CachedData, size: int | None) -> tuple[Vocabulary, dict[str, Ragged]]:

@@ -16,7 +16,7 @@ from fmnbench.errors import DataError
 START, END, UNKNOWN = "<s>", "</s>", "_UNK"
 SPECIALS = (START, END, UNKNOWN)  # ids 0, 1 and 2
 START_ID, END_ID, UNKNOWN_ID = range(3)
-OTHER_SPECIALS = ("<unk>", "<pad>")  # of others' word lists; no words of ours
+OTHER_SPECIALS = ("<unk>", "<pad>")  # in published word lists; left out of ours
 FORM = "a word list, one word a line"
 
 
@@ -59,6 +59,11 @@ class TextStatistics:
     longest: int
     unknown: int  # words in all documents
 
+    @property
+    def unknown_share(self) -> float:
+        """The share of words that are not in the vocabulary, from 0 to 1."""
+        return self.unknown / max(1, round(self.words * self.documents))
+
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
@@ -97,7 +102,7 @@ class Vocabulary:
 
     @classmethod
     def from_file(cls, path: Path) -> "Vocabulary":
-        """Returns the words of a list, one a line, in its order behind our special words.
+        """Returns the words of a list, one a line, in its order, after our special words.
 
         Special words in the list, as in that of He et al. (2019), keep no place of their own.
         Raises DataError where it is no UTF-8 text, or a line holds no word, two, or one again.
@@ -122,7 +127,7 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, documents: Sequence[str]) -> Ragged:
-        """Returns the ids of documents with <s> before and </s> behind each.
+        """Returns the ids of documents with <s> before and </s> after each.
 
         A word that is not in the vocabulary becomes _UNK; so do <s> and </s> within a text.
         """

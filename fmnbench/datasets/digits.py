@@ -2,7 +2,7 @@
 
 import torch
 
-from fmnbench.datasets.base import Splits
+from fmnbench.datasets.base import Dataset, Splits
 from fmnbench.registry import datasets
 from fmnbench.rng import stream
 
@@ -11,16 +11,20 @@ TRAIN, VALIDATION = 1257, 180  # rows; the other 360 of 1,797 are the test split
 
 
 @datasets.register(
-    "digits", source="Alpaydin & Kaynak 1998 (UCI), scikit-learn", licence="CC BY 4.0", version=1
+    "digits",
+    source="Alpaydin & Kaynak 1998 (UCI), scikit-learn",
+    licence="CC BY 4.0",
+    embedded=True,
+    version=1,
 )
-class Digits:
+class Digits(Dataset):
     """Scans of 1,797 handwritten digits, 8×8 pixels, from scikit-learn.
 
     With `binary` pixels are bits: training rows are drawn anew from their grey values at every
     visit, validation and test rows once with a fixed stream.
     """
 
-    imports = ("sklearn.datasets", "sklearn.decomposition")  # slow ones, for workers to share
+    imports = ("sklearn.datasets", "sklearn.decomposition")  # slow modules, which workers share
 
     def __init__(self, *, binary: bool = True) -> None:
         self.binary = binary

@@ -1,6 +1,6 @@
 """The Penn Treebank's sentences from the Wall Street Journal."""
 
-from fmnbench.datasets.base import CachedTexts
+from fmnbench.data.dataset import CachedTexts
 from fmnbench.registry import datasets
 
 
@@ -10,4 +10,4 @@ from fmnbench.registry import datasets
 class PTB(CachedTexts):
     """Sentences of the Wall Street Journal, 10,000 words: Mikolov's form of the Penn Treebank."""
 
-    place = "ptb"
+    cache_name = "ptb"

@@ -1,6 +1,6 @@
 """Sentences of the Stanford natural language inference corpus."""
 
-from fmnbench.datasets.base import CachedTexts
+from fmnbench.data.dataset import CachedTexts
 from fmnbench.registry import datasets
 
 
@@ -13,4 +13,4 @@ from fmnbench.registry import datasets
 class SNLI(CachedTexts):
     """Short captions from the SNLI corpus, one sentence a document."""
 
-    place = "snli"
+    cache_name = "snli"

@@ -1,8 +1,6 @@
-"""Any texts of one's own."""
+"""Texts of the user's own."""
 
-from fmnbench.data.cache import OWN_TEXTS
-from fmnbench.data.sources.catalogue import outside
-from fmnbench.datasets.base import CachedTexts
+from fmnbench.data.dataset import CachedTexts, require_plain_name
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
 
@@ -11,8 +9,14 @@ from fmnbench.registry import datasets
 class Text(CachedTexts):
     """Any three UTF-8 files, one document a line, imported under a `name`.
 
-    `fmnbench data import text/NAME TRAIN VALIDATION TEST` brings them.
+    `fmnbench data import text/NAME TRAIN VALIDATION TEST` installs them.
     """
+
+    accepts = (
+        "three UTF-8 files, one document a line: to train, validate and test; or a folder or an "
+        "archive in the layout of Kim et al. or He et al."
+    )
+    user_named = True
 
     def __init__(
         self, *, name: str = "", vocabulary: int | None = 20_000, test_rows: int | None = None
@@ -22,5 +26,5 @@ class Text(CachedTexts):
             raise UsageError(
                 "dataset 'text' needs a name: dataset_settings = { name = \"NAME\" }."
             )
-        self.place = f"{OWN_TEXTS}/{name}"
-        outside(self.place)  # refuses a name that would lead out of its folder
+        require_plain_name(name)
+        self.cache_name = f"text/{name}"

@@ -9,12 +9,14 @@ from jaxtyping import Float
 from numpy.random import RandomState
 from torch import Tensor
 
-from fmnbench.datasets.base import Splits
+from fmnbench.datasets.base import Dataset, Splits
+from fmnbench.errors import UsageError
 from fmnbench.nn.distributions import LOG_2PI
 from fmnbench.registry import datasets
 
 DIMENSIONS = 16
 CLASSES = 10
+FEWEST_ROWS = 2  # of a class, so that each split has a row
 LARGEST_RADIUS = 40.0  # of a class mean from the origin
 LARGEST_VARIANCE = 8.0  # of a class, in every direction
 DATA_SEED = 1  # of NumPy's legacy generator
@@ -63,11 +65,17 @@ def mixture(rows_per_class: int = 20_000) -> Mixture:
     )
 
 
-@datasets.register("toy", source="project report, Table 1", licence="MIT", version=1)
-class Toy:
+@datasets.register(
+    "toy", source="project report, Table 1", licence="MIT", embedded=True, version=1
+)
+class Toy(Dataset):
     """Mixture of 10 Gaussians in 16 dimensions, 200,000 rows made on the spot."""
 
     def __init__(self, *, rows_per_class: int = 20_000) -> None:
+        if rows_per_class < FEWEST_ROWS:
+            raise UsageError(
+                f"rows_per_class is {rows_per_class}; it must be {FEWEST_ROWS} or above."
+            )
         self.rows_per_class = rows_per_class
 
     def load(self) -> Splits:

@@ -1,6 +1,7 @@
-"""Yahoo Answers as the field uses it: 100,000 training texts, 10,000 each to choose and test."""
+"""Yahoo Answers as the field uses it: 100,000 training, 10,000 validation, 10,000 test texts."""
 
-from fmnbench.datasets.base import CachedTexts
+from fmnbench.data.dataset import CachedTexts
+from fmnbench.data.sources import shared
 from fmnbench.registry import datasets
 
 
@@ -13,4 +14,7 @@ from fmnbench.registry import datasets
 class Yahoo(CachedTexts):
     """Questions with answers, 79 words each on average: the sample of Yang et al. 2017."""
 
-    place = "yahoo"
+    cache_name = "yahoo"
+    sources = shared.YAHOO
+    import_example = "train.txt val.txt test.txt"
+    smaller = ("yahoo-10k",)

@@ -1,6 +1,7 @@
-"""Yelp reviews, sampled and split as Yahoo."""
+"""Yelp reviews, sampled and split like Yahoo."""
 
-from fmnbench.datasets.base import CachedTexts
+from fmnbench.data.dataset import CachedTexts
+from fmnbench.data.sources.shared import he
 from fmnbench.registry import datasets
 
 
@@ -10,4 +11,5 @@ from fmnbench.registry import datasets
 class Yelp(CachedTexts):
     """Reviews of places: the sample of Yang et al. 2017; labels in the files are dropped."""
 
-    place = "yelp"
+    cache_name = "yelp"
+    sources = (he("yelp", "1FT49oLNV8syhmGXEgiK6XTjEfMNqqEJJ"),)

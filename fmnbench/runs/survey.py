@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from fmnbench.data.identity import UNKNOWN
+from fmnbench.data.identity import NOT_INSTALLED
 from fmnbench.errors import Declined, Diverged, NewerRecord, RecordError
 from fmnbench.planning.costs import (
     Cost,
@@ -164,19 +164,19 @@ def _plain(spec: RunSpec) -> RunSpec:
 
 def _with_known_data(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
     """Returns the runs, those of unknown data with the data of a record of the same run."""
-    tracks = {spec.track.name for spec in plan.specs if spec.dataset_fingerprint == UNKNOWN}
+    tracks = {spec.track.name for spec in plan.specs if spec.dataset_fingerprint == NOT_INSTALLED}
     if not tracks:
         return plan.specs
     results, _ = store.results(tracks)
     known = {_without_data(result.spec).key: result.spec for result in results}
     return tuple(
-        known.get(spec.key, spec) if spec.dataset_fingerprint == UNKNOWN else spec
+        known.get(spec.key, spec) if spec.dataset_fingerprint == NOT_INSTALLED else spec
         for spec in plan.specs
     )
 
 
 def _without_data(spec: RunSpec) -> RunSpec:
-    return dataclasses.replace(spec, dataset_fingerprint=UNKNOWN)
+    return dataclasses.replace(spec, dataset_fingerprint=NOT_INSTALLED)
 
 
 def by_row(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:

@@ -1,6 +1,5 @@
 """Small data in each layout that datasets are made from, and sources that serve them."""
 
-import dataclasses
 import io
 import tarfile
 import tempfile
@@ -12,8 +11,9 @@ from PIL import Image
 
 from fmnbench.data.acquire import fetch
 from fmnbench.data.cache import SPLITS, cached_data
-from fmnbench.data.sources.catalogue import OUTSIDE, Source
-from fmnbench.data.sources.remote import Remote
+from fmnbench.data.catalogue import cached_class
+from fmnbench.data.sources.remote import https
+from fmnbench.data.sources.source import Source
 from fmnbench.errors import DataError
 
 LINES = {
@@ -109,10 +109,10 @@ def packed(tmp_path):
 
 @pytest.fixture
 def kept():
-    """Returns a function that reads the texts of a place back from the cache."""
+    """Returns a function that reads installed texts back from the cache."""
 
-    def read(place):
-        data = cached_data(place)
+    def read(name):
+        data = cached_data(name)
         return {split: data.column(split, "text").to_pylist() for split in SPLITS}
 
     return read
@@ -135,18 +135,17 @@ def offer(site, monkeypatch):
     """
     site.files = {}
 
-    def serve(place, **sources):
+    def serve(dataset, *, md5=None, **sources):
         made = []
         for source, files in sources.items():
             remotes = {}
             for name, content in (files or {"gone.tar.gz": None}).items():
                 path = f"/{source}/{name}"
-                remotes[name] = Remote(url=site.at(path), kind="https")
+                remotes[name] = https(site.at(path), md5=md5)
                 if content is not None:
                     site.files[path] = content
             made.append(Source(name=source, summary=f"the {source} one", files=remotes))
-        offered = dataclasses.replace(OUTSIDE[place], sources=tuple(made))
-        monkeypatch.setitem(OUTSIDE, place, offered)
+        monkeypatch.setattr(cached_class(dataset), "sources", tuple(made))
 
     return serve
 
@@ -155,8 +154,8 @@ def offer(site, monkeypatch):
 def get(cache):
     """Returns a function that fetches a dataset into the test's cache."""
 
-    def run(place, *, chosen=None, offline=False, progress=lambda *_: None):
-        return fetch(place, chosen=chosen, offline=offline, progress=progress)
+    def run(name, *, chosen=None, offline=False, progress=lambda *_: None, replace=False):
+        return fetch(name, chosen=chosen, offline=offline, progress=progress, replace=replace)
 
     return run
 

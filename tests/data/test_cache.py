@@ -1,4 +1,4 @@
-"""The cache: what is kept comes back, and what is damaged is told in one line."""
+"""The cache: installed data come back, and damaged ones are an error of one line."""
 
 import dataclasses
 import json
@@ -17,14 +17,15 @@ from fmnbench.data.cache import (
     cached_data,
     dataset_folder,
     install,
+    is_installed,
     manifest,
 )
 from fmnbench.data.readers.omniglot_images import Images
 from fmnbench.data.readers.tables import of_images
-from fmnbench.errors import DataError, DataMissing
+from fmnbench.errors import DataError, DataMissing, UsageError
 
 MANIFEST = Manifest(
-    place="snli",
+    name="snli",
     folder="ab12",
     kind="texts",
     source="zwölf Bögen",
@@ -34,17 +35,18 @@ MANIFEST = Manifest(
     dropped={"empty": 3},
     settings={"vocabulary": None, "name": "x", "scale": 0.5, "sides": (1, 2)},
     statistics={"sha256": "cd" * 32, "rows": {"train": 2}, "mean": 0.1 + 0.2},
-    arrived="2026-01-01T00:00:00+00:00",
+    installed_at="2026-01-01T00:00:00+00:00",
 )
 
 
 @pytest.fixture
 def put(cache):
-    """Returns a function that keeps texts in the place snli, under a folder's name."""
+    """Returns a function that installs texts as snli, in a folder of this name."""
 
-    def run(*texts, folder="ab12"):
+    def run(*texts, replace=False, **fields):
         tables = {split: pa.table({"text": list(texts)}) for split in SPLITS}
-        return install("snli", tables, lambda _: dataclasses.replace(MANIFEST, folder=folder))
+        found = dataclasses.replace(MANIFEST, **fields)
+        return install("snli", tables, lambda _: found, replace=replace)
 
     return run
 
@@ -53,8 +55,8 @@ def three(*texts):
     return {split: list(texts) for split in SPLITS}
 
 
-def inside(place="snli"):
-    return sorted(path.name for path in dataset_folder(place).iterdir())
+def inside(name="snli"):
+    return sorted(path.name for path in dataset_folder(name).iterdir())
 
 
 def arrow(split="test"):
@@ -62,23 +64,39 @@ def arrow(split="test"):
     return path
 
 
-def test_an_account_comes_back_as_it_was_kept(put):
+def test_a_manifest_comes_back_as_it_was_written(put):
     assert put("a b") == MANIFEST
     assert manifest("snli") == MANIFEST
     assert manifest("snli").sha256 == "cd" * 32
 
 
-def test_of_a_place_with_nothing_there_is_no_account_and_the_way_to_get_it_is_told(cache):
+def test_without_data_there_is_no_manifest_and_nothing_to_read(cache):
     assert manifest("snli") is None
-    for place, way in {
-        "snli": "import snli PATH...",
-        "text/own": "import text/own PATH...",
-        "yahoo": "fetch yahoo",
-    }.items():
-        with pytest.raises(DataMissing) as error:
-            cached_data(place)
-        expected = f"The data of '{place}' are not here; get them by: fmnbench data {way}"
-        assert str(error.value) == expected
+    assert not is_installed("snli")
+    with pytest.raises(DataMissing, match=r"^Dataset 'snli' is not installed\.$"):
+        cached_data("snli")
+
+
+def test_a_manifest_of_the_first_version_is_still_read(put):
+    put("a b")
+    path = dataset_folder("snli") / "account.json"
+    old = {
+        "arrived": "2026-01-01T00:00:00+00:00",
+        "binary": True,
+        "dropped": {"empty": 3},
+        "files": {"train.txt": "ab" * 32},
+        "folder": "ab12",
+        "form": "of its own",
+        "kind": "texts",
+        "place": "snli",
+        "settings": {"vocabulary": None, "name": "x", "scale": 0.5, "sides": [1, 2]},
+        "source": "zwölf Bögen",
+        "statistics": {"sha256": "cd" * 32, "rows": {"train": 2}, "mean": 0.1 + 0.2},
+    }
+    written = json.loads(path.read_text())
+    assert written == old | {"labelled": False}
+    path.write_text(json.dumps(old))
+    assert manifest("snli") == MANIFEST
 
 
 @pytest.mark.parametrize(
@@ -92,7 +110,7 @@ def test_of_a_place_with_nothing_there_is_no_account_and_the_way_to_get_it_is_to
         lambda text: text.replace('"vocabulary": null', '"vocabulary": {}'),
     ],
 )
-def test_a_damaged_account_is_one_line_with_its_path(put, damage, refused):
+def test_a_damaged_manifest_is_one_line_with_its_path(put, damage, refused):
     put("a b")
     path = dataset_folder("snli") / "account.json"
     path.write_text(damage(path.read_text()))
@@ -150,6 +168,28 @@ def test_new_data_take_the_place_of_old_ones_and_nothing_else_is_left(put, kept)
     assert inside() == ["account.json", "lock", "two"]
 
 
+def test_other_data_are_refused_unless_they_are_to_replace_the_installed_ones(put, kept):
+    put("old", "older")
+    other = {"sha256": "ef" * 32, "rows": {"train": 1_500, "test": 1}}
+    with pytest.raises(UsageError) as error:
+        put("new", statistics=other, source="new files", folder="two")
+    assert str(error.value) == (
+        "Other data are installed as 'snli': 2 rows from zwölf Bögen; the new data have "
+        "1,501 rows from new files. To replace the installed data, add --replace."
+    )
+    assert kept("snli") == three("old", "older")
+    assert inside() == ["ab12", "account.json", "lock"]
+    put("new", statistics=other, replace=True, folder="two")
+    assert kept("snli") == three("new")
+
+
+def test_data_with_an_unreadable_manifest_can_be_installed_anew(put, kept):
+    put("old")
+    (dataset_folder("snli") / "account.json").write_text("{")
+    put("new", statistics={"sha256": "ef" * 32})
+    assert kept("snli") == three("new")
+
+
 def test_data_that_are_refused_leave_the_old_ones_and_no_temporary_folder(put, kept):
     put("old")
     before = {path: path.stat().st_mtime_ns for path in dataset_folder("snli").rglob("*")}
@@ -177,7 +217,7 @@ def test_the_same_data_again_repair_damaged_ones(put, kept, refused):
         assert cached_data("snli").folder.name.startswith("ab12")
 
 
-def test_what_is_kept_is_read_by_hugging_face_datasets(put):
+def test_installed_data_are_read_by_hugging_face_datasets(put):
     from datasets import load_from_disk
 
     put("a b", "c")
@@ -197,7 +237,7 @@ def test_pixels_come_back_bit_for_bit_as_they_were_read(cache):
         assert chunk.flatten().to_numpy().tobytes() == truth.tobytes()
 
 
-def test_the_account_is_json_that_people_can_read(put):
+def test_the_manifest_is_json_that_people_can_read(put):
     put("a b")
     text = (dataset_folder("snli") / "account.json").read_text()
     assert json.loads(text)["source"] == "zwölf Bögen"
@@ -205,7 +245,7 @@ def test_the_account_is_json_that_people_can_read(put):
     assert text.endswith("}\n")
 
 
-def test_data_are_kept_where_the_variable_says_or_in_the_users_cache(monkeypatch, tmp_path):
+def test_the_cache_is_where_the_variable_says_or_the_users_own(monkeypatch, tmp_path):
     monkeypatch.setenv("FMNBENCH_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,4 +1,4 @@
-"""`fmnbench data`: what is here, what came, and whether it is still the same."""
+"""`fmnbench data`: what is installed, from where, and whether it is still the same."""
 
 import json
 
@@ -7,7 +7,10 @@ import pytest
 from fmnbench.data.cache import cached_data, manifest
 from fmnbench.registry import datasets
 
-MISSING = "The data of 'ptb' are not here; get them by: fmnbench data import ptb PATH..."
+MISSING = (
+    "Dataset 'ptb' is not installed; import it: "
+    "fmnbench data import ptb train.txt valid.txt test.txt"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +21,7 @@ def wide(monkeypatch):
 @pytest.fixture
 def own(fmnbench, cache, texts, laid):
     """Returns the outcome of an import of texts of one's own, of which some lines are dropped."""
-    paths = laid(texts(train=["a b", "", "b a c d", "b a"], test=["", "", "c"]))
+    paths = laid(texts(train=["a b", "", "b a c d", "b a"], test=["", "", "b"]))
     return fmnbench("data", "import", "text/own", *paths, "--longest", "3")
 
 
@@ -56,6 +59,7 @@ def test_an_import_says_what_came_and_what_was_left_out(own):
         "text/own: 2 training, 2 validation, 1 test rows from train.txt, valid.txt and test.txt",
         "3 empty lines left out",
         "1 over-long lines left out",
+        "words not in the vocabulary: 0.0 % training, 80.0 % validation, 0.0 % test",
         f"fingerprint {known.sha256}",
     ]
 
@@ -64,15 +68,16 @@ def test_a_listing_says_where_each_dataset_stands(listed, own):
     found = listed()
     assert list(found) == sorted([*datasets.names(), "text/own"])
     assert found["digits"][0] == "embedded"
-    assert found["ptb"][0] == "not here"
+    assert found["ptb"][0] == "not installed"
     assert found["ptb"][2].startswith("42,068 / 3,370 / 3,761 rows · licence LDC · Marcus et al.")
     assert found["yahoo"][3].startswith("fetch from kim: archive of Kim et al. 2018 (Google Dr")
     assert found["yahoo"][4].startswith("import a folder or an archive in the layout of Kim et al")
-    assert found["text"][0] == "not here"
+    assert found["text"][0] == "not installed"
     known = manifest("text/own")
     assert found["text/own"][0] == (
-        f"here, {known.sha256[:16]}, from train.txt, valid.txt and test.txt, "
-        "3 empty lines left out, 1 over-long lines left out"
+        f"installed, {known.sha256[:16]}, from train.txt, valid.txt and test.txt; "
+        "3 empty lines left out; 1 over-long lines left out; "
+        "unknown words: 0.0 % training, 80.0 % validation, 0.0 % test"
     )
     assert found["text/own"][2].startswith("2 / 2 / 1 rows · licence the files' own")
 
@@ -87,24 +92,24 @@ def test_a_listing_as_json_has_all_that_is_known(fmnbench, own):
     assert list(found) == sorted([*datasets.names(), "text/own"])
     assert len({tuple(line) for line in found.values()}) == 1
     digits, ptb, text = found["digits"], found["ptb"], found["text/own"]
-    assert (digits["embedded"], digits["here"], digits["import"]) == (True, True, None)
-    assert (ptb["embedded"], ptb["here"], ptb["fingerprint"]) == (False, False, None)
+    assert (digits["embedded"], digits["installed"], digits["import"]) == (True, True, None)
+    assert (ptb["embedded"], ptb["installed"], ptb["fingerprint"]) == (False, False, None)
     assert ptb["rows"] == {"train": 42_068, "validation": 3_370, "test": 3_761}
     assert list(found["yahoo"]["sources"]) == ["kim", "he", "mirror"]
     known = manifest("text/own")
-    assert (text["here"], text["fingerprint"]) == (True, known.sha256)
+    assert (text["installed"], text["fingerprint"]) == (True, known.sha256)
     assert text["files"] == known.files
     assert text["statistics"]["words"] == known.statistics["words"]
     assert text["dropped"] == {"empty": 3, "over-long": 1}
-    assert found["text"]["here"] is False
+    assert found["text"]["installed"] is False
 
 
 def test_a_dataset_that_came_is_here_with_its_own_numbers(fmnbench, cache, drawings, packed):
     declared = table(fmnbench)["omniglot"]
-    assert (declared["here"], declared["rows"]["test"]) == (False, 8_115)
+    assert (declared["installed"], declared["rows"]["test"]) == (False, 8_115)
     fmnbench("data", "import", "omniglot", packed(drawings(), "images.zip"))
     found = table(fmnbench)["omniglot"]
-    assert (found["here"], found["rows"]["test"]) == (True, 15)
+    assert (found["installed"], found["rows"]["test"]) == (True, 15)
     assert found["made_from"].startswith("Lake's drawings in images.zip (28×28), 60 of 32,460")
     assert found["fingerprint"] != declared["statistics"]["sha256"]
 
@@ -123,7 +128,7 @@ def test_a_fetch_says_what_came(fmnbench, cache, offer, texts, packed):
     [
         (
             "fetch ptb",
-            "error: 'ptb' can be had from no known place; bring a folder or an archive ",
+            "error: 'ptb' cannot be fetched from any known source; import a folder or an archive ",
         ),
         ("fetch snli --source two", "error: 'snli' could not be fetched. two: http://127.0.0.1:"),
         (
@@ -152,7 +157,7 @@ def test_paths_are_printed_for_other_programs(fmnbench, cache, own):
 
 def test_with_nothing_here_there_is_nothing_to_verify(fmnbench, cache):
     done = fmnbench("data", "verify")
-    assert done == (0, "No dataset is here that could have changed.\n", "")
+    assert done == (0, "No dataset is installed.\n", "")
 
 
 def test_everything_that_is_here_is_verified_and_what_changed_is_named(
@@ -160,7 +165,8 @@ def test_everything_that_is_here_is_verified_and_what_changed_is_named(
 ):
     fmnbench("data", "import", "snli", *laid(texts(), "snli"))
     fmnbench("data", "import", "omniglot", packed(drawings(), "images.zip"))
-    known = {place: manifest(place).sha256[:16] for place in ("omniglot", "snli", "text/own")}
+    names = ("omniglot", "snli", "text/own")
+    known = {name: manifest(name).sha256[:16] for name in names}
     done = fmnbench("data", "verify")
     assert (done.code, done.err) == (0, "")
     assert done.out == "".join(f"{name}: as recorded, {sha}\n" for name, sha in known.items())

@@ -76,26 +76,26 @@ def test_only_the_source_that_is_named_is_asked(offer, get, asked, archive, refu
 
 
 @pytest.mark.parametrize(
-    ("place", "chosen", "line"),
+    ("name", "chosen", "line"),
     [
-        ("yahooo", None, "Unknown dataset from outside 'yahooo'. Did you mean 'yahoo'? Known: "),
+        ("yahooo", None, "Unknown dataset 'yahooo'. Did you mean 'yahoo'? Known: "),
         ("yahoo", "mirorr", "Unknown source of 'yahoo' 'mirorr'. Did you mean 'mirror'? Known: "),
         ("text", None, "'text' needs a name of your choice: text/NAME."),
         ("text/../x", None, "'../x' cannot name a text; letters, digits, '-' and '_' are "),
         ("digits", None, "'digits' makes its own data; there is nothing to fetch or import."),
     ],
 )
-def test_an_unknown_dataset_or_source_is_wrong_usage(place, chosen, line, get):
+def test_an_unknown_dataset_or_source_is_wrong_usage(name, chosen, line, get):
     with pytest.raises(UsageError) as error:
-        get(place, chosen=chosen)
+        get(name, chosen=chosen)
     assert str(error.value).startswith(line)
 
 
-@pytest.mark.parametrize("place", ["snli", "ptb", "text/own"])
-def test_a_dataset_without_a_source_says_what_to_bring(place, get, refused):
-    line = refused(get, place)
-    assert line.startswith(f"'{place}' can be had from no known place; bring ")
-    assert line.endswith(f": fmnbench data import {place} PATH...")
+@pytest.mark.parametrize("name", ["snli", "ptb", "text/own"])
+def test_a_dataset_without_a_source_says_what_to_import(name, get, refused):
+    line = refused(get, name)
+    assert line.startswith(f"'{name}' cannot be fetched from any known source; import ")
+    assert line.endswith(f": fmnbench data import {name} train.txt valid.txt test.txt")
 
 
 def test_what_was_downloaded_is_not_downloaded_again(offer, get, asked, archive):

@@ -5,9 +5,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from fmnbench.data.acquire import verify
-from fmnbench.data.readers.intake import read
+from fmnbench.data.catalogue import cached_dataset
+from fmnbench.data.readers import opened
 from fmnbench.data.sources import hub
-from fmnbench.data.sources.catalogue import OUTSIDE, Hub, Outside, Source
+from fmnbench.data.sources.source import Hub, Source
+from fmnbench.datasets.omniglot import Omniglot
+from fmnbench.datasets.snli import SNLI
 
 
 @pytest.fixture
@@ -35,11 +38,11 @@ def repository(tmp_path, drawings):
 
 @pytest.fixture
 def lake(drawings, packed):
-    return read("omniglot", [packed(drawings(), "images.zip")])
+    return opened.read(cached_dataset("omniglot"), [packed(drawings(), "images.zip")])
 
 
 def test_rows_that_kept_their_names_are_lakes_drawings(repository, lake, unpacking, cache):
-    contents, revision = hub.omniglot(repository())
+    contents, revision = hub.read(repository(), Omniglot())
     assert revision == "local"
     assert contents.tables == lake.tables
     assert (contents.kind, contents.form, contents.binary) == ("images", "partial", True)
@@ -49,7 +52,7 @@ def test_rows_that_kept_their_names_are_lakes_drawings(repository, lake, unpacki
 
 
 def test_rows_without_names_are_the_same_drawings_split_otherwise(repository, lake):
-    contents, _ = hub.omniglot(repository(names=False))
+    contents, _ = hub.read(repository(names=False), Omniglot())
     assert "drawers unknown" in contents.source
     assert contents.tables != lake.tables
     together, truth = (
@@ -64,7 +67,7 @@ def test_a_dataset_is_fetched_from_the_hub_as_from_any_source(
 ):
     chosen = repository()
     source = Source(name="hub", summary="a folder", hub=chosen)
-    monkeypatch.setitem(OUTSIDE, "omniglot", Outside(sources=(source,), takes=""))
+    monkeypatch.setattr(Omniglot, "sources", (source,))
     done = fmnbench("data", "fetch", "omniglot")
     assert (done.code, done.err) == (0, "")  # a pipe gets no bars of Hugging Face's
     installed = verify("omniglot")
@@ -76,14 +79,18 @@ def test_a_dataset_is_fetched_from_the_hub_as_from_any_source(
 @pytest.mark.parametrize("drop", ["image", "label"])
 def test_rows_without_a_column_are_one_line(drop, repository, refused):
     chosen = repository(drop=[drop])
-    line = refused(hub.omniglot, chosen)
-    assert line.startswith(f"the dataset {chosen.repository} cannot be had: ")
+    line = refused(hub.read, chosen, Omniglot())
+    assert line.startswith(f"{chosen.repository} cannot be read from the hub: ")
     assert drop in line
 
 
 def test_a_folder_with_nothing_in_it_is_one_line(tmp_path, refused):
-    line = refused(hub.omniglot, Hub(repository=str(tmp_path)))
-    assert line.startswith(f"the dataset {tmp_path} cannot be had: ")
+    line = refused(hub.read, Hub(repository=str(tmp_path)), Omniglot())
+    assert line.startswith(f"{tmp_path} cannot be read from the hub: ")
+
+
+def test_rows_of_the_hub_go_to_the_reader_of_the_dataset(repository, refused):
+    assert "'snli' has no reader for rows of the hub" in refused(hub.read, repository(), SNLI())
 
 
 def test_without_the_network_the_hub_is_not_asked(get, monkeypatch, refused):

@@ -1,4 +1,4 @@
-"""The fingerprint of data from outside: known without loading, other for other data."""
+"""The fingerprint of installed data: known without loading, another for other data."""
 
 import dataclasses
 import hashlib
@@ -9,7 +9,7 @@ import pytest
 from fmnbench.data.acquire import import_files
 from fmnbench.data.cache import cached_data, dataset_folder, manifest
 from fmnbench.data.identity import (
-    UNKNOWN,
+    NOT_INSTALLED,
     declared,
     difference,
     fingerprint,
@@ -30,7 +30,7 @@ def snli(cache, texts, laid):
     """Returns a function that imports texts as SNLI."""
 
     def run(**splits):
-        return import_files("snli", laid(texts(**splits)))
+        return import_files("snli", laid(texts(**splits)), replace=True)
 
     return run
 
@@ -77,16 +77,16 @@ def test_at_other_settings_it_is_measured_and_changes_with_the_data(snli):
     snli(train=["the horse sat"])
     second = fingerprint("snli", FIVE)
     assert second == by_hand("snli", FIVE) != first
-    assert fingerprint("snli", {"vocabulary": 4}) not in (first, second)
+    assert fingerprint("snli", {"vocabulary": 6}) not in (first, second)
 
 
 def test_missing_data_have_the_declared_fingerprint_or_none_that_is_known(cache):
     assert fingerprint("omniglot", {}) == declared("omniglot").sha256
     assert fingerprint("yahoo-10k", ALL) == declared("yahoo-10k").sha256
-    assert fingerprint("yahoo-10k", FIVE) == UNKNOWN
-    assert fingerprint("ptb", ALL) == UNKNOWN  # of which only numbers are declared
-    assert fingerprint("snli", ALL) == UNKNOWN
-    assert fingerprint("text", {"name": "own", "vocabulary": 20_000}) == UNKNOWN
+    assert fingerprint("yahoo-10k", FIVE) == NOT_INSTALLED
+    assert fingerprint("ptb", ALL) == NOT_INSTALLED  # of which only numbers are declared
+    assert fingerprint("snli", ALL) == NOT_INSTALLED
+    assert fingerprint("text", {"name": "own", "vocabulary": 20_000}) == NOT_INSTALLED
 
 
 def test_other_data_than_the_declared_ones_have_their_own(cache, drawings, packed):
@@ -101,7 +101,11 @@ def test_own_texts_are_told_apart_by_their_names(cache, texts, laid):
     assert fingerprint("text", {"name": "one", **settings}) == one.sha256
     assert fingerprint("text", {"name": "two", **settings}) == two.sha256 != one.sha256
     reason = missing("text", {"name": "three", **settings})
-    assert reason.endswith("not here; get them by: fmnbench data import text/three PATH...")
+    expected = (
+        "Dataset 'text/three' is not installed; import it: "
+        "fmnbench data import text/three train.txt valid.txt test.txt"
+    )
+    assert reason == expected
 
 
 @pytest.mark.parametrize("name", ["", "../omniglot", "a/b", "."])
@@ -112,11 +116,14 @@ def test_a_name_of_own_texts_never_leads_out_of_their_folder(name):
 
 def test_what_is_missing_is_told_with_the_command_that_gets_it(cache):
     assert missing("digits", {"binary": True}) == ""
-    line = "The data of 'yahoo' are not here; get them by: fmnbench data fetch yahoo"
+    line = (
+        "Dataset 'yahoo' is not installed; get it: fmnbench data fetch yahoo, or import: "
+        "fmnbench data import yahoo train.txt val.txt test.txt"
+    )
     assert missing("yahoo", ALL) == line
 
 
-def test_a_damaged_account_is_no_missing_one(snli):
+def test_a_damaged_manifest_is_not_a_missing_one(snli):
     snli()
     (dataset_folder("snli") / "account.json").write_text("{")
     for ask in (fingerprint, missing):

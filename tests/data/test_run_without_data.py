@@ -1,4 +1,4 @@
-"""Runs whose data are not here are skipped, with the command that gets them; the others go on."""
+"""Runs without data are skipped, with the command that installs them; the others go on."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 import fmnbench as package
 from fmnbench.data.acquire import import_files
-from fmnbench.data.identity import UNKNOWN
+from fmnbench.data.identity import NOT_INSTALLED
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.runs.run import Conditions, execute
 
@@ -42,7 +42,10 @@ learning_rate = 1e-3
 nll_samples = 5
 critics = ["none"]
 """
-GET = "The data of 'omniglot' are not here; get them by: fmnbench data fetch omniglot"
+GET = (
+    "Dataset 'omniglot' is not installed; get it: fmnbench data fetch omniglot, or import: "
+    "fmnbench data import omniglot images_background.zip images_evaluation.zip"
+)
 
 
 class Outcome(NamedTuple):
@@ -145,7 +148,7 @@ def test_runs_of_data_that_nothing_is_known_of_have_a_key_that_no_record_will_ha
     suite.write_text(SUITE.replace('"omniglot"', '"snli"'))
     selection = Selection(suites=[str(suite)], datasets=["snli"])
     (before,) = plan(tasks(selection), [0]).specs
-    assert before.dataset_fingerprint == UNKNOWN
+    assert before.dataset_fingerprint == NOT_INSTALLED
     installed = import_files("snli", laid(texts()))
     (after,) = plan(tasks(selection), [0]).specs
     assert after.dataset_fingerprint == installed.sha256
@@ -158,7 +161,9 @@ def test_data_that_changed_since_the_plan_are_a_failed_record_with_the_cause(
     import_files("omniglot", [packed(drawings(), "one.zip")])
     chosen = tasks(Selection(suites=[str(suite)], datasets=["omniglot"]))
     (spec,) = plan(chosen, [0]).specs
-    installed = import_files("omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")])
+    installed = import_files(
+        "omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")], replace=True
+    )
     result = execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
     assert result.status == "failed"
     assert result.metrics == {}

@@ -103,9 +103,11 @@ def test_everything_worked_out_from_data_is_forgotten(snli):
 
 
 def test_missing_data_are_not_verified(cache):
-    with pytest.raises(DataMissing, match=r"get them by: fmnbench data import ptb PATH\.\.\.$"):
+    with pytest.raises(
+        DataMissing, match=r"import it: fmnbench data import ptb train\.txt valid\.txt test\.txt$"
+    ):
         verify("ptb")
-    with pytest.raises(UsageError, match="Unknown dataset from outside 'ptbb'"):
+    with pytest.raises(UsageError, match="Unknown dataset 'ptbb'"):
         verify("ptbb")
 
 

@@ -9,7 +9,7 @@ import torch
 
 from fmnbench.data.acquire import import_files
 from fmnbench.data.vocabulary import SPECIALS, Vocabulary
-from fmnbench.datasets import Splits
+from fmnbench.datasets import Dataset, Splits
 from fmnbench.errors import DataMissing
 from fmnbench.registry import datasets
 from fmnbench.testing import check_dataset
@@ -62,7 +62,7 @@ def checked(registers):
         remaining = list(loads)
 
         @datasets.register("checked")
-        class Checked:
+        class Checked(Dataset):
             """A dataset of one test."""
 
             shared_rows = shared

@@ -1,5 +1,6 @@
 """A file on this machine, before anybody parses it: is it there, and no web page in its place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fmnbench.data.sources import content
@@ -15,3 +16,15 @@ def require(path: Path, form: str) -> None:
         raise DataError(f"{path} cannot be read ({error.strerror}); expected {form}.") from error
     if not head or content.is_html(head):
         raise DataError(f"{path} is {content.describe(head)}; expected {form}.")
+
+
+def find(folder: Path, names: Sequence[str]) -> Path | None:
+    """Returns the first file below a folder that has one of these names, the first name first.
+
+    None where there is no such file, or the path is no folder.
+    """
+    for name in names:
+        found = sorted(folder.rglob(name)) if folder.is_dir() else []
+        if found:
+            return found[0]
+    return None

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int64
 
-from fmnbench.rng import derived_seed
+from fmnbench.seeds import derived_seed
 
 
 def permutation(rows: int, purpose: str) -> Int64[np.ndarray, " rows"]:

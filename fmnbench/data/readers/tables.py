@@ -1,4 +1,4 @@
-"""What was read from files, as the tables that the cache keeps, whatever the files were."""
+"""The contents of a dataset's files, of any layout, as the tables that the cache stores."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from fmnbench.data.readers.text_files import Documents
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contents:
-    """Three tables with one column, `image` or `text`, and what an account says of them."""
+    """Three tables with one column, `image` or `text`, and what the manifest says of them."""
 
     kind: Kind
     tables: Mapping[str, pa.Table]
@@ -20,7 +20,8 @@ class Contents:
     form: str = ""
     binary: bool = False
     dropped: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    word_list: bytes | None = None  # the file that came with texts
+    labelled: bool = False  # a label before each text was dropped
+    word_list: bytes | None = None  # the vocabulary file beside texts
 
 
 def of_images(images: Images) -> Contents:
@@ -50,5 +51,6 @@ def of_documents(documents: Documents) -> Contents:
         },
         source=documents.source,
         dropped={"empty": documents.empty, "over-long": documents.over_long},
+        labelled=documents.labelled,
         word_list=documents.vocabulary.read_bytes() if documents.vocabulary else None,
     )

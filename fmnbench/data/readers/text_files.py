@@ -1,13 +1,12 @@
-"""Texts from files: one document a line, in the layouts that circulate and in one's own."""
+"""Texts from files: one document a line, in the published layouts or in any three files."""
 
 import dataclasses
-import hashlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from fmnbench.data.readers import local_file
-from fmnbench.data.readers.permutation import held_out
 from fmnbench.errors import DataError
 
 FORM = "UTF-8 text, one document a line"
@@ -15,20 +14,14 @@ START, END = "<s>", "</s>"
 LABEL = re.compile(r"\d+\t")
 VALIDATION_NAMES = ("val", "valid", "validation")
 VOCABULARY_FILE = "vocab.txt"
-YAHOO_VALIDATION = 1_000  # of the 10,000 documents of val.txt; the others train
-YAHOO_PURPOSE = "yahoo-10k/validation"
-YAHOO_SHA256 = {  # of the texts that Yang et al. (2017) sampled, 10,000 lines each
-    "validation": "3247ac3ffcc4d4bfd6216f2aaa617f6706cdc4081874da39245fe156825898d1",
-    "test": "ad843c4363adbdd07d8055d9bf121e5f23c285760df43a0031b89d8538293075",
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Documents:
     """Three splits of documents, each a string of words with single spaces between.
 
-    `empty` and `over_long` count the lines that were dropped from all splits; `labelled` says
-    that a label before each text was. `vocabulary` is the word list that came with the files.
+    `empty` and `over_long` count the lines that were left out of all splits; `labelled` says that
+    a label before each text was dropped. `vocabulary` is the word list beside the files.
     """
 
     train: list[str]
@@ -41,37 +34,34 @@ class Documents:
     vocabulary: Path | None = None
 
 
-class _Lines(NamedTuple):
-    """What one file holds."""
+class FileTexts(NamedTuple):
+    """The documents of one file, and the numbers of lines that were left out."""
 
     documents: list[str]
     empty: int
     over_long: int
 
 
-def from_files(
-    train: Path,
-    validation: Path,
-    test: Path,
-    *,
-    longest: int | None = None,
-    labelled: bool = False,
-) -> Documents:
-    """Returns the documents of any three UTF-8 files, one a line.
+class FilesTexts(NamedTuple):
+    """The documents of files that belong together, and whether labels were dropped."""
 
-    White space is collapsed; a leading <s> and a trailing </s> are dropped, as is what stands
-    before the first tab where lines are `labelled`. Empty lines, and lines of more than
-    `longest` words, are counted and dropped.
-    Raises DataError where a file is missing, binary, a web page or has no document.
-    """
-    parts = [_read(path, longest, labelled) for path in (train, validation, test)]
+    files: list[FileTexts]
+    labelled: bool
+
+
+def from_files(
+    train: Path, validation: Path, test: Path, *, longest: int | None = None
+) -> Documents:
+    """Returns the documents of any three UTF-8 files, as `read_files` reads them."""
+    read = read_files((train, validation, test), longest=longest)
+    parts = read.files
     return Documents(
         train=parts[0].documents,
         validation=parts[1].documents,
         test=parts[2].documents,
         empty=sum(part.empty for part in parts),
         over_long=sum(part.over_long for part in parts),
-        labelled=labelled,
+        labelled=read.labelled,
         source=f"{train.name}, {validation.name} and {test.name}",
     )
 
@@ -80,18 +70,15 @@ def from_folder(folder: Path, name: str, *, longest: int | None = None) -> Docum
     """Returns the documents of an unpacked archive, in either layout that circulates.
 
     Kim et al. (2018): [data/][NAME/]{train,val,test}.txt. He et al. (2019):
-    [NAME_data/]NAME.{train,valid,test}.txt with vocab.txt; where the first training line starts
-    with a number and a tab, as Yelp's do, every line must have a label, and labels are dropped.
-    Raises DataError where none of these is there, or as `from_files` does.
+    [NAME_data/]NAME.{train,valid,test}.txt with vocab.txt.
+    Raises DataError where none of these is there, or as `read_files` does.
     """
     for place in _places(folder, name):
         for prefix in (f"{name}.", ""):
             paths = _three(place, prefix)
             if paths is None:
                 continue
-            documents = from_files(
-                *paths, longest=longest, labelled=LABEL.match(_text(paths[0])) is not None
-            )
+            documents = from_files(*paths, longest=longest)
             words = place / VOCABULARY_FILE
             return dataclasses.replace(documents, vocabulary=words if words.is_file() else None)
     raise DataError(
@@ -100,32 +87,39 @@ def from_folder(folder: Path, name: str, *, longest: int | None = None) -> Docum
     )
 
 
-def yahoo_10k(validation: Path, test: Path, *, longest: int | None = None) -> Documents:
-    """Returns a small Yahoo made of the official validation and test texts alone.
+def read_files(paths: Sequence[Path], *, longest: int | None = None) -> FilesTexts:
+    """Returns the documents of UTF-8 files that belong together, one document a line.
 
-    The last 1,000 of a fixed permutation (purpose "yahoo-10k/validation") of the validation
-    documents validate, the other 9,000 train; the 10,000 test documents are the test split.
-    Raises DataError where a file is not, byte for byte, the one that everybody has.
+    White space is collapsed; a leading <s> and a trailing </s> are dropped. Where every line of
+    all files that is not empty begins with a whole number and a tab, these are labels and are
+    dropped. Empty lines, and lines of more than `longest` words, are counted and left out.
+
+    Raises:
+        DataError: a file is missing, binary, a web page or has no document, or only some lines
+            begin with a label.
     """
-    for path, split in ((validation, "validation"), (test, "test")):
-        local_file.require(path, FORM)
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != YAHOO_SHA256[split]:
-            raise DataError(
-                f"{path} is not the {split} text of Yahoo (Yang et al. 2017): its SHA-256 is "
-                f"{found}, expected {YAHOO_SHA256[split]}."
-            )
-    pool, held = (_read(path, longest, labelled=False) for path in (validation, test))
-    train_rows, validation_rows = held_out(len(pool.documents), YAHOO_VALIDATION, YAHOO_PURPOSE)
-    return Documents(
-        train=[pool.documents[row] for row in train_rows],
-        validation=[pool.documents[row] for row in validation_rows],
-        test=held.documents,
-        empty=pool.empty + held.empty,
-        over_long=pool.over_long + held.over_long,
-        labelled=False,
-        source="Yahoo's validation and test texts (Yang et al. 2017)",
+    lines = {path: _lines(path) for path in paths}
+    labelled = _labelled(lines)
+    return FilesTexts(
+        [_documents(path, lines[path], longest, labelled) for path in paths], labelled
     )
+
+
+def _labelled(lines: Mapping[Path, Sequence[str]]) -> bool:
+    """Whether all lines of all files have a label; DataError where only some have."""
+    texts = [(path, number, line) for path in lines for number, line in _numbered(lines[path])]
+    marked = [LABEL.match(line) is not None for _, _, line in texts]
+    if any(marked) and not all(marked):
+        path, number, _ = texts[marked.index(False)]
+        raise DataError(
+            f"{sum(marked):,} of {len(texts):,} lines begin with a number and a tab, as a label "
+            f"does, but {path}, line {number}, does not; either all lines have a label or none."
+        )
+    return any(marked)
+
+
+def _numbered(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 def _places(folder: Path, name: str) -> list[Path]:
@@ -166,12 +160,16 @@ def _line(content: bytes, place: int) -> int:
     return content.count(b"\n", 0, place) + 1
 
 
-def _read(path: Path, longest: int | None, labelled: bool) -> _Lines:
-    """Returns the documents of one file and how many lines were dropped."""
-    documents, empty, over_long = [], 0, 0
+def _lines(path: Path) -> list[str]:
     # only \n ends a line: other separators may be part of a document
-    for number, line in enumerate(_text(path).removesuffix("\n").split("\n"), start=1):
-        words = _words(line, labelled, path, number)
+    return _text(path).removesuffix("\n").split("\n")
+
+
+def _documents(path: Path, lines: Sequence[str], longest: int | None, labelled: bool) -> FileTexts:
+    """Returns the documents of one file and how many of its lines were left out."""
+    documents, empty, over_long = [], 0, 0
+    for line in lines:
+        words = _words(line.partition("\t")[2] if labelled else line)
         if not words:
             empty += 1
         elif longest is not None and len(words) > longest:
@@ -182,15 +180,11 @@ def _read(path: Path, longest: int | None, labelled: bool) -> _Lines:
         raise DataError(
             f"{path} has no document: {empty:,} lines are empty and {over_long:,} over-long."
         )
-    return _Lines(documents, empty, over_long)
+    return FileTexts(documents, empty, over_long)
 
 
-def _words(line: str, labelled: bool, path: Path, number: int) -> list[str]:
-    """Returns the words of a line without label, <s> and </s>."""
-    if labelled and line.strip():
-        label, tab, line = line.partition("\t")
-        if not tab:
-            raise DataError(f"{path}, line {number}: no label and tab before '{label[:20]}'.")
+def _words(line: str) -> list[str]:
+    """Returns the words of a line without <s> and </s>."""
     words = line.split()
     if words and words[0] == START:
         del words[0]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from fmnbench.data.sources.content import HEAD, describe, is_html
 from fmnbench.data.sources.part import Part
-from fmnbench.data.sources.remote import Remote
+from fmnbench.data.sources.remote import Remote, md5_of
 from fmnbench.errors import DataError
 from fmnbench.files import sync_folder, write_atomically
 
-__all__ = ["Remote", "download", "pin", "pinned", "require_online"]
+__all__ = ["Remote", "download", "pin", "pinned", "present", "require_online"]
 
 _TRUE = ("1", "ON", "YES", "TRUE")  # what huggingface_hub takes for true
 
@@ -27,11 +27,11 @@ def download(
 ) -> str:
     """Returns the SHA-256 (hex) of the file at `target`, downloaded unless it is there already.
 
-    The hash is checked against the remote's and against the pin, where there are such. The file
-    appears whole or not at all: it grows as `<target>.part`, which is kept where the network
-    fails or Ctrl-C is pressed, and taken up by the next call. Of two processes that want one
-    file, the second waits for the first (`<target>.lock`). `progress` gets the bytes so far and
-    in all; `timeout` is the seconds without a byte after which a server has stalled.
+    It must have the remote's SHA-256 and MD5 and the pinned SHA-256, as far as these are known.
+    The file appears whole or not at all: it grows as `<target>.part`, which stays where the
+    network fails or Ctrl-C is pressed, and is continued by the next call. When two processes want
+    one file, the second waits for the first (`<target>.lock`). `progress` gets the bytes so far
+    and in all; `timeout` is the seconds without a byte after which a server has stalled.
 
     Raises:
         DataError: not reachable, refused, a web page instead of data, truncated, too large,
@@ -41,14 +41,11 @@ def download(
     part = Part(target.with_name(target.name + ".part"))
     try:
         with _locked(target):
-            there = _sha256(target) if target.is_file() else None
-            size_fits = there and remote.size in (None, target.stat().st_size)
-            if there and (there == expected or (expected is None and size_fits)):
+            there = _accepted(remote, target, expected)
+            if there is not None:
                 part.discard()
                 return there
-            from fmnbench.data.sources.transfer import (
-                Transfer,  # requests takes longer than --help
-            )
+            from fmnbench.data.sources.transfer import Transfer  # imports requests
 
             trusted = expected is not None
             Transfer(
@@ -57,6 +54,12 @@ def download(
             return _accept(part, remote, target, expected)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def present(remote: Remote, target: Path) -> str | None:
+    """Returns the SHA-256 of `target` where it is pinned and is the remote file, else None."""
+    expected = pinned(target)
+    return expected and _accepted(remote, target, expected)
 
 
 def pinned(target: Path) -> str | None:
@@ -98,6 +101,16 @@ def require_online(offline: bool, what: str) -> None:
         raise DataError(f"offline: {what} not downloaded{cause}")
 
 
+def _accepted(remote: Remote, target: Path, expected: str | None) -> str | None:
+    """Returns the SHA-256 of an earlier download that is as expected, else None."""
+    if not target.is_file() or remote.size not in (None, target.stat().st_size):
+        return None
+    if remote.md5 is not None and md5_of(target) != remote.md5:
+        return None
+    found = _sha256(target)
+    return found if expected in (None, found) else None
+
+
 def _expected(remote: Remote, target: Path) -> str | None:
     """Returns the SHA-256 that the file must have, where one is known."""
     given, recorded = remote.sha256 and remote.sha256.lower(), pinned(target)
@@ -123,7 +136,7 @@ def _accept(part: Part, remote: Remote, target: Path, expected: str | None) -> s
     """Moves a whole part to its place and returns its SHA-256.
 
     Raises:
-        DataError: it is empty, a web page, or has another hash; it is deleted then.
+        DataError: it is empty, a web page, or has another hash; it is then deleted.
     """
     with part.path.open("rb") as file:
         head = file.read(HEAD)
@@ -132,6 +145,10 @@ def _accept(part: Part, remote: Remote, target: Path, expected: str | None) -> s
         part.discard()
         looks = f" and looks like {describe(head)}" if is_html(head) else ""
         raise DataError(f"{remote.url} has sha256 {found}{looks}; expected is {expected}")
+    if remote.md5 is not None and (md5 := md5_of(part.path)) != remote.md5:
+        part.discard()
+        looks = f" and looks like {describe(head)}" if is_html(head) else ""
+        raise DataError(f"{remote.url} has MD5 {md5}{looks}; expected is {remote.md5}")
     if expected is None and (not head or is_html(head)):
         part.discard()
         raise DataError(f"{remote.url} gave {describe(head)} instead of data{remote.advice}")

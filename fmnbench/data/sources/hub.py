@@ -1,31 +1,30 @@
 """Datasets of the Hugging Face hub, at a revision that does not move."""
 
 import contextlib
-import itertools
 import sys
 import tempfile
 from pathlib import Path
 
 from fmnbench.data.cache import downloads
-from fmnbench.data.readers.omniglot_files import from_hub_rows
-from fmnbench.data.readers.tables import Contents, of_images
-from fmnbench.data.sources.catalogue import Hub
+from fmnbench.data.dataset import CachedDataset
+from fmnbench.data.readers.tables import Contents
 from fmnbench.data.sources.quiet import without_bars
+from fmnbench.data.sources.source import Hub
 from fmnbench.errors import DataError
 from fmnbench.files import write_atomically
 
 LOCAL = "local"  # stands for the revision of a folder of this machine
 
 
-def omniglot(hub: Hub) -> tuple[Contents, str]:
-    """Returns Omniglot as the hub has it, and the revision.
+def read(hub: Hub, dataset: CachedDataset) -> tuple[Contents, str]:
+    """Returns the contents of a dataset of the hub as `dataset` reads its rows, and the revision.
 
     A repository that is a folder of this machine is read as it is, with revision "local".
 
     Raises:
-        DataError: the hub cannot be reached, or has not what is expected.
+        DataError: the hub cannot be reached, or its rows are not what the dataset expects.
     """
-    import datasets  # type: ignore[import-untyped]  # it ships no types
+    import datasets  # type: ignore[import-untyped]  # it ships no types; imports take 1.5 s
 
     try:
         revision = _revision(hub)
@@ -33,12 +32,15 @@ def omniglot(hub: Hub) -> tuple[Contents, str]:
         bars = contextlib.nullcontext() if sys.stderr.isatty() else without_bars()
         with bars, tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
             splits = datasets.load_dataset(hub.repository, cache_dir=temporary, **options)
-            undecoded = datasets.Image(decode=False)
-            rows = [splits[name].cast_column("image", undecoded) for name in sorted(splits)]
-            contents = of_images(from_hub_rows(itertools.chain.from_iterable(rows)))
+            for name, split in splits.items():
+                for column, feature in split.features.items():
+                    if isinstance(feature, datasets.Image):
+                        undecoded = datasets.Image(decode=False)
+                        splits[name] = splits[name].cast_column(column, undecoded)
+            contents = dataset.read_hub(splits)
     except Exception as error:  # noqa: BLE001, RUF100 - three libraries down to the network
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"the dataset {hub.repository} cannot be had: {reason}") from error
+        raise DataError(f"{hub.repository} cannot be read from the hub: {reason}") from error
     if revision != LOCAL:
         write_atomically(_record(hub), f"{revision}\n".encode())
     return contents, revision
@@ -52,7 +54,7 @@ def _revision(hub: Hub) -> str:
         return LOCAL
     if _record(hub).is_file():
         return _record(hub).read_text().strip()
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi  # absent where only the libraries that runs need are
 
     found = HfApi().dataset_info(hub.repository).sha
     if found is None:

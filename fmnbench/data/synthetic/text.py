@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int32
 from fmnbench.data.synthetic.language import Language, random_language, sample_prior
 from fmnbench.data.synthetic.marginal import log_marginal
 from fmnbench.data.vocabulary import SPECIALS, UNKNOWN_ID, Ragged, Vocabulary
-from fmnbench.rng import derived_seed
+from fmnbench.seeds import derived_seed
 
 __all__ = [
     "ROWS",

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from fmnbench.data.dataset import class_of
 from fmnbench.errors import UsageError
 from fmnbench.planning.costs import Cost
 from fmnbench.records.store import Store
@@ -199,7 +200,7 @@ class LocalExecutor:
 def _imports(spec: RunSpec) -> list[str]:
     """Returns the modules that workers share with the server that they are forked from."""
     dataset = datasets.get(spec.track.dataset)
-    return ["fmnbench.runs.executors.worker", *getattr(dataset, "imports", ())]
+    return ["fmnbench.runs.executors.worker", *class_of(dataset).imports]
 
 
 def _context(preloaded: list[str]) -> SpawnContext | ForkServerContext:

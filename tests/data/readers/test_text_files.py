@@ -2,7 +2,7 @@
 
 import pytest
 
-from fmnbench.data.readers.text_files import from_files, from_folder, yahoo_10k
+from fmnbench.data.readers.text_files import from_files, from_folder
 from fmnbench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -43,7 +43,7 @@ def test_empty_and_over_long_lines_are_counted_and_dropped(tmp_path):
 
 def test_labels_before_a_tab_are_dropped(tmp_path):
     paths = three(tmp_path, "1\tgood food\n0\tbad\tfood\n\n2\t\n", others="1\tx\n")
-    documents = from_files(*paths, labelled=True)
+    documents = from_files(*paths)
     assert documents.train == ["good food", "bad food"]
     assert documents.test == ["x"]
     assert documents.labelled
@@ -75,9 +75,19 @@ def test_a_missing_file_is_named(tmp_path):
         from_files(*paths)
 
 
-def test_a_missing_label_is_named_with_its_line(tmp_path):
-    with pytest.raises(DataError, match=r"a\.txt, line 2: no label and tab before 'bad'"):
-        from_files(*three(tmp_path, "1\tgood\nbad\n", others="1\tx\n"), labelled=True)
+@pytest.mark.parametrize(
+    ("train", "others", "count", "place"),
+    [
+        ("1\tgood\nbad\n", "1\tx\n", "3 of 4", r"a\.txt, line 2,"),
+        ("1\tgood\n\n0\tbad\n", "x\n", "2 of 4", r"b\.txt, line 1,"),
+        ("good\nbad\n3\tcups\n", "x\n", "1 of 5", r"a\.txt, line 1,"),
+    ],
+)
+def test_labels_of_some_lines_only_are_refused_with_a_line_without(
+    tmp_path, train, others, count, place
+):
+    with pytest.raises(DataError, match=f"^{count} lines begin with a number.*{place} does not;"):
+        from_files(*three(tmp_path, train, others=others))
 
 
 @pytest.mark.parametrize("inside", ["", "yahoo", "data/yahoo"])
@@ -118,30 +128,3 @@ def test_a_folder_with_a_split_missing_is_refused(tmp_path):
     paths[1].unlink()
     with pytest.raises(DataError, match="has no texts of 'ptb': expected ptb/"):
         from_folder(tmp_path, "ptb")
-
-
-def test_texts_that_are_not_yahoos_are_refused_with_both_hashes(tmp_path):
-    validation, test, _ = three(tmp_path, "another text\n")
-    with pytest.raises(DataError, match=r"SHA-256 is [0-9a-f]{64}, expected 3247ac3f") as caught:
-        yahoo_10k(validation, test)
-    assert "a.txt is not the validation text of Yahoo" in str(caught.value)
-
-
-def test_yahoo_texts_given_in_the_wrong_order_are_refused(real):
-    with pytest.raises(DataError, match=r"test\.txt is not the validation text"):
-        yahoo_10k(real("yahoo/test.txt"), real("yahoo/val.txt"))
-
-
-def test_the_real_yahoo_texts_are_split_9000_1000_10000_without_loss(real):
-    validation, test = real("yahoo/val.txt"), real("yahoo/test.txt")
-    documents = yahoo_10k(validation, test)
-    assert [len(getattr(documents, name)) for name in SPLITS] == [9_000, 1_000, 10_000]
-    assert (documents.empty, documents.over_long) == (0, 0)
-    lines = validation.read_text("utf-8").split("\n")[:-1]
-    assert sorted(documents.train + documents.validation) == sorted(lines)
-    assert documents.test == test.read_text("utf-8").split("\n")[:-1]
-    # documents that validate are spread over the file: the mean of 1,000 of 10,000 places is
-    # 5,000 up to four standard errors of a uniform draw without replacement
-    places = [lines.index(document) for document in documents.validation]
-    error = 10_000 / 12**0.5 * (0.9 / 1_000) ** 0.5
-    assert sum(places) / 1_000 == pytest.approx(5_000, abs=4 * error)

@@ -107,7 +107,7 @@ def test_a_page_of_drive_that_leads_to_no_file_says_what_to_do(site, refused):
     site.page = PAGE.replace(b"Quota", b"Google Drive - Quota")
     message = refused(**site.drive)
     assert "'Google Drive - Quota exceeded'" in message
-    assert f"in a browser from {site.drive['url']}, then: fmnbench data import" in message
+    assert f"download {site.drive['url']} in a browser, then: fmnbench data import" in message
     site.page = confirmation(site).replace(b"action", b"inaction")
     assert "titled 'Google Drive - Virus scan warning'" in refused(**site.drive)
     site.page = confirmation(site)

@@ -4,12 +4,17 @@ import pytest
 import torch
 
 from fmnbench.data.acquire import import_files
-from fmnbench.data.readers.intake import read
+from fmnbench.data.catalogue import cached_dataset
+from fmnbench.data.readers import opened
 from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
 
 TAKEN = "a folder or an archive in the layout of Kim et al. or He et al., or the three texts"
 THREE = f"{TAKEN} for 'snli'"
+
+
+def read(name, paths, **options):
+    return opened.read(cached_dataset(name), paths, **options)
 
 
 def documents(contents):
@@ -77,8 +82,8 @@ def test_test_rows_are_the_first_ones_and_change_nothing_else(cache, texts, laid
         datasets.get("snli")(test_rows=0)
 
 
-def test_dropped_lines_are_counted_in_the_account(cache, texts, laid):
-    paths = laid(texts(train=["a b", "", "a b c d", "b a"], test=["", "c c c"]))
+def test_dropped_lines_are_counted_in_the_manifest(cache, texts, laid):
+    paths = laid(texts(train=["a b", "", "a b c d", "b a"], test=["", "b c c"]))
     found = import_files("text/own", paths, longest=3)
     assert found.dropped == {"empty": 2, "over-long": 1}
     assert found.statistics["rows"] == {"train": 2, "validation": 2, "test": 1}
@@ -125,7 +130,7 @@ def test_the_real_yahoo_texts_are_found_in_a_folder_or_given_as_files(real):
 
 
 @pytest.mark.parametrize("name", ["omniglott", "text", "text/", "text/a/b", "text/..", "digits"])
-def test_a_name_that_takes_no_files_is_wrong_usage(name, texts, laid, cache):
+def test_importing_under_a_wrong_name_is_wrong_usage(name, texts, laid, cache):
     with pytest.raises(UsageError):
         import_files(name, laid(texts()))
     assert list(cache.rglob("*")) == []

@@ -10,12 +10,17 @@ from scipy.io import savemat
 
 from fmnbench.data.acquire import import_files
 from fmnbench.data.cache import SPLITS, dataset_folder, manifest
-from fmnbench.data.readers.intake import read
+from fmnbench.data.catalogue import cached_dataset
+from fmnbench.data.readers import opened
 from fmnbench.data.readers.omniglot_files import BURDA
 from fmnbench.data.readers.permutation import permutation
 
 VALIDATION = 2_000
 ALL = BURDA.training + BURDA.test
+
+
+def read(name, paths, **options):
+    return opened.read(cached_dataset(name), paths, **options)
 
 
 def saved(content):
