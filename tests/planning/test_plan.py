@@ -282,9 +282,9 @@ def test_two_suites_may_not_give_one_track_two_meanings(tmp_path):
         tasks(Selection(suites=["quick", str(path)]))
 
 
-def test_a_dataset_that_does_not_load_is_one_line():
+def test_a_dataset_that_refuses_its_setting_is_one_line_with_the_track():
     rows = tasks(Selection(datasets=["toy"], critics=["none"], settings=["rows_per_class=-1"]))
-    message = "^Track '.*rows_per_class=-1': Dataset 'toy' does not load with .*ValueError: "
+    message = "^Track '.*rows_per_class=-1': rows_per_class is -1; it must be 2 or above"
     with pytest.raises(UsageError, match=message):
         plan(rows, [0])
 
