@@ -63,7 +63,9 @@ def identity(value: object) -> Any:  # noqa: ANN401 - a dict of a record, else t
     dataclasses are returned as they are.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        later = added_fields(type(value))
+        later = dict(added_fields(type(value)))
+        if isinstance(value, Track):
+            later |= value.meaning_of_absence
         return {
             name: identity(each)
             for name, each in vars(value).items()
@@ -79,9 +81,11 @@ class Track:
     """What is held fixed while methods are compared: data, architecture, recipe. One table.
 
     `nll_samples` is the K of the importance-weighted likelihood. Validation happens every
-    `validate_every` epochs; training stops after `patience` validations without improvement.
-    With a `plateau`, so many validations without a better ELBO, from epoch `plateau_from` on,
-    halve the learning rate and go back to the best weights; after `halvings` of them training
+    `validate_every` epochs; training stops after `patience` validations without a better bound
+    (reconstruction + KL at β = 1), or without a lower loss, λ · critic included, where
+    `patience_watches` the loss, as the project report does.
+    With a `plateau`, so many validations with a worse bound, after the first `plateau_from`
+    epochs, halve the learning rate and restore the best weights; after `halvings` of them training
     stops, and the best weights are evaluated (He et al. 2019). With a `length_pool` batches are
     of texts of like length, out of so many random batches at a time.
     """
@@ -105,6 +109,7 @@ class Track:
     plateau_from: int = added(0)
     halvings: int = added(5)
     length_pool: int | None = added(None)
+    patience_watches: Literal["bound", "loss"] = added("bound")
 
     def __post_init__(self) -> None:
         for name in POSITIVE:
@@ -117,6 +122,14 @@ class Track:
         """The fields that keys and files hold; those added later only where they are set."""
         fields: dict[str, object] = identity(self)
         return fields
+
+    @property
+    def meaning_of_absence(self) -> dict[str, object]:
+        """What a key or file without a field means, where that is not the field's default.
+
+        A `patience` watched the loss before there was a choice.
+        """
+        return {"patience_watches": "loss"} if self.patience is not None else {}
 
 
 POSITIVE = (  # fields that are above 0, where they are set

@@ -58,6 +58,7 @@ OTHER_TRACK = {
     "plateau_from": 3,
     "halvings": 4,
     "length_pool": 2,
+    "patience_watches": "loss",
 }
 
 

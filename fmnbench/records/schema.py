@@ -56,7 +56,7 @@ def parse(data: bytes, name: str) -> Record:
     where an unaltered record has fields that this version does not know.
     """
     try:
-        record = _reader()(data, strict=True, extra="forbid")
+        record = _as_written(_reader()(data, strict=True, extra="forbid"), data)
     except pydantic.ValidationError as error:
         _require_known_schema(data, name)
         _require_known_fields(data, name, error)
@@ -86,6 +86,19 @@ def _text(result: Result) -> bytes:
 @functools.cache
 def _reader() -> Callable[..., Record]:
     return pydantic.TypeAdapter(Record).validate_json  # 60 ms: only once, and not at import
+
+
+def _as_written(record: Record, data: bytes) -> Record:
+    """Returns a record with the meaning that fields had when its file was written.
+
+    Where a file does not say what `patience` watches, it is from before there was a choice: the
+    loss. Files of later runs that watch the bound say so.
+    """
+    track = record.spec.track
+    if track.patience is None or b'"patience_watches":' in data:
+        return record
+    track = dataclasses.replace(track, patience_watches="loss")
+    return dataclasses.replace(record, spec=dataclasses.replace(record.spec, track=track))
 
 
 def _is_whole(data: bytes, checksum: str) -> bool:

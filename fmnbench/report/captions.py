@@ -29,10 +29,11 @@ def title(board: Board) -> str:
 def held_fixed(board: Board) -> str:
     """Returns what all rows of a table share."""
     track = board.track
-    pause = f", early stopping after {track.patience} validations without improvement"
+    watched = "improvement" if track.patience_watches == "loss" else "a better ELBO"
+    pause = f", early stopping after {track.patience} validations without {watched}"
     halved = (
-        f" halved at the best weights after {track.plateau} validations without a better ELBO, "
-        f"from epoch {track.plateau_from} on, at most {track.halvings} times"
+        f" halved at the best weights after {track.plateau} validations with a worse ELBO, "
+        f"after epoch {track.plateau_from}, at most {track.halvings} times"
     )
     pool = f", texts of similar length from pools of {track.length_pool} batches"
     parts = [

@@ -145,7 +145,8 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         vae = make_vae(splits.inputs, **track.architecture_settings)
     with isolated(spec.seed, "init/critic"):
         critic = make_critic(vae, **spec.critic_settings)
-    objective = objectives.get(spec.objective)(**spec.objective_settings)
+    with isolated(spec.seed, "init/objective"):
+        objective = objectives.get(spec.objective)(**spec.objective_settings)
     for part in (vae, critic, objective):
         part.to(splits.train.device, DTYPES[track.precision])
     return Model(

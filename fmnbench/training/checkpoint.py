@@ -1,4 +1,4 @@
-"""Where a run stands, saved after each epoch, so that a killed run goes on bit for bit."""
+"""The state of a run after each epoch, on disk, so that a killed run resumes bit for bit."""
 
 import dataclasses
 import io
@@ -16,29 +16,26 @@ from fmnbench.files import write_atomically
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A module or an optimiser."""
+    """A module, an optimiser or a rule of stopping."""
 
     def state_dict(self) -> dict[str, object]:
-        """Returns all that must be kept."""
+        """The whole state, as plain values and tensors."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, object]) -> object:
-        """Takes up what `state_dict` returned."""
+        """Restores what `state_dict` returned."""
         ...
 
 
 @dataclasses.dataclass(kw_only=True)
 class Progression:
-    """What the training loop carries from epoch to epoch besides weights.
+    """The training loop's progress: epochs done, their curve, and the time they took.
 
-    `stale` counts validations without improvement; `seconds` and `processor_seconds` are training
-    time so far, by the clock and of all cores.
+    `seconds` is wall time and `processor_seconds` that of all cores, both over all attempts.
     """
 
     epoch: int = 0
     curve: list[dict[str, float]] = dataclasses.field(default_factory=list)
-    best: float = float("inf")
-    stale: int = 0
     seconds: float = 0.0
     processor_seconds: float = 0.0
     resumed: int = 0
@@ -46,7 +43,7 @@ class Progression:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """One file that holds the state of named parts, generators and the progression."""
+    """One file with the state of named parts, generators and the progression."""
 
     path: Path
     parts: Mapping[str, Stateful]
@@ -66,10 +63,10 @@ class Checkpoint:
         write_atomically(self.path, buffer.getvalue())
 
     def load(self) -> Progression:
-        """Returns where the run stopped and restores its state; a new run starts at epoch 0.
+        """Restores the state of a run and returns its progression; a new run starts at epoch 0.
 
-        So does one whose file an fmnbench wrote that kept other things. Raises FmnbenchError where
-        the file cannot be read.
+        A run also starts anew where another version of fmnbench, with other parts, wrote the
+        file. Raises FmnbenchError where the file cannot be read.
         """
         if not self.path.exists():
             return Progression()

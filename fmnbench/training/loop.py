@@ -23,7 +23,7 @@ from fmnbench.rng import isolated, stream
 from fmnbench.spec import RunSpec, Track
 from fmnbench.training.batches import shuffled
 from fmnbench.training.checkpoint import Checkpoint, Progression
-from fmnbench.training.plateau import Plateau
+from fmnbench.training.stopping import Stopping
 
 TERMS = ("loss", "reconstruction", "kl", "critic")
 
@@ -113,14 +113,14 @@ def train(
     track = spec.track
     streams = Streams.of(spec.seed, splits.train.device)
     optimizer = _optimizer(model, track)
-    plateau = Plateau(track, model.modules(), optimizer)
+    stopping = Stopping(track, model.modules(), optimizer)
     saved = Checkpoint(
         path=checkpoint or Path(),
-        parts={**model.modules(), "optimizer": optimizer, "plateau": plateau},
+        parts={**model.modules(), "optimizer": optimizer, "stopping": stopping},
         generators=vars(streams),
     )
     progression = saved.load() if checkpoint else Progression()
-    while progression.epoch < track.epochs and not _is_over(progression, plateau, track):
+    while progression.epoch < track.epochs and not stopping.is_over:
         started, processor_started = time.perf_counter(), time.process_time()
         try:
             with isolated(spec.seed, f"dropout/{progression.epoch}", splits.train.device):
@@ -128,9 +128,7 @@ def train(
             progression.epoch += 1
             if progression.epoch % track.validate_every == 0:
                 entry |= validate(model, splits, track, spec.seed, progression.epoch)
-                _note_improvement(progression, entry["validation.loss"])
-                bound = entry["validation.reconstruction"] + entry["validation.kl"]
-                plateau.note(bound, progression.epoch)
+                stopping.note(entry, progression.epoch)
         except Diverged as error:
             error.curve = tuple(progression.curve)
             raise
@@ -140,7 +138,7 @@ def train(
         if checkpoint:
             saved.save(progression)
         report(progression.epoch, entry)
-    plateau.restore()
+    stopping.restore()
     return progression
 
 
@@ -190,11 +188,12 @@ def validate(
     progress = Progress(step=steps, epoch=float(epoch))
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
     latents: list[tuple[Tensor, Tensor, Tensor]] = []
-    for x in rows.split(track.batch_size):
-        with autocast(track.precision, rows.device):
-            _, terms, q, z = model.losses(x, noise, progress)
-        totals.add_(terms, alpha=len(x) / len(rows))
-        latents.append((z, q.mean, q.log_variance))
+    with isolated(seed, f"validation/global/{epoch}", rows.device):
+        for x in rows.split(track.batch_size):
+            with autocast(track.precision, rows.device):
+                _, terms, q, z = model.losses(x, noise, progress)
+            totals.add_(terms, alpha=len(x) / len(rows))
+            latents.append((z, q.mean, q.log_variance))
     names = [f"validation.{name}" for name in TERMS]
     entry = dict(zip(names, totals.tolist(), strict=True))
     _require_finite(entry | {"epoch": float(epoch)}, "validation")
@@ -221,18 +220,6 @@ def _parameter_groups(model: Model) -> list[dict[str, object]]:
     theirs = {id(weight) for weight in of_critic}
     others = [weight for weight in model.parameters() if id(weight) not in theirs]
     return [{"params": others}, {"params": of_critic, "lr": own_rate}]
-
-
-def _note_improvement(progression: Progression, loss: float) -> None:
-    if loss < progression.best:
-        progression.best, progression.stale = loss, 0
-    else:
-        progression.stale += 1
-
-
-def _is_over(progression: Progression, plateau: Plateau, track: Track) -> bool:
-    stale = track.patience is not None and progression.stale >= track.patience
-    return stale or plateau.is_over
 
 
 def _require_finite(entry: dict[str, float], phase: str) -> None:

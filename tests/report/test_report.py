@@ -262,8 +262,8 @@ def test_what_a_recipe_has_beyond_the_plain_one_is_said_among_what_is_held_fixed
     )
     said = (
         "batch size 1024, texts of similar length from pools of 8 batches;",
-        "after 2 validations without a better ELBO, from epoch 15 on, at most 5 times",
-        "30 epochs, early stopping after 3 validations without improvement;",
+        "after 2 validations with a worse ELBO, after epoch 15, at most 5 times",
+        "30 epochs, early stopping after 3 validations without a better ELBO;",
     )
     for words in said:
         assert words in more
