@@ -114,7 +114,7 @@ def test_a_run_killed_in_mid_epoch_and_started_again_gives_the_same_numbers(
 def test_a_run_that_the_user_stops_says_what_is_left_and_goes_on_later(tmp_path, undisturbed, how):
     code, output = cut_off(tmp_path, how, "parent")
     assert code == 130
-    assert "1 runs left" in output
+    assert "1 run left" in output
     assert "Traceback" not in output
     assert finished(command(tmp_path, *LONG))[0] == 0
     (result,) = records(tmp_path).values()
