@@ -1,40 +1,23 @@
 """The log-probabilities of words under a softmax over a vocabulary, block by block."""
 
-import dataclasses
 import math
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 BITS = math.log2(math.e)  # bits in a nat: on a CPU, exp2 takes a third of the time of exp
 
-# Bytes of softmax that forward keeps. Backward takes two products for what was kept, three for
-# the rest. With 20,000 words this is all of 16,700 positions in bfloat16, 8,300 in float32.
+# Bytes of softmax that forward keeps. Backward takes two products for a kept block and three for
+# any other. With 20,000 words this is all of 16,700 positions in bfloat16, 8,300 in float32.
 KEPT_BYTES = 640 * 2**20
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Tiling:
-    """How many rows and words a step takes at once; the fastest on one core of a Zen 4."""
-
-    rows: int  # of a block, which is worked through before the next
-    bytes: int  # of a block
-    words: int  # of a product: float32 takes a third longer where a tile is far from square
-    stripe: int  # rows of a block that stay in the cache from one pass of softmax to the next
-
-
-EVERY = 2**62  # more than there are words, rows or bytes
-TABLE_BYTES = 32 * 2**20 - 2**12  # of a block; another size rounds otherwise
-CPU = _Tiling(rows=512, bytes=TABLE_BYTES, words=256, stripe=32)
-# bfloat16 adds up the weight's gradient in float32, a pass for each block: fewer blocks are better
-CPU_BFLOAT16 = _Tiling(rows=1024, bytes=TABLE_BYTES, words=EVERY, stripe=32)
-GPU = _Tiling(rows=4096, bytes=EVERY, words=EVERY, stripe=EVERY)
+# Bytes of the softmax of one block, on every device: 419 positions of 20,000 words in float32, 838
+# in bfloat16. Larger blocks take up to twice the time on a CPU (docs/log.md, 2026-11-27). Another
+# size changes the rounding of gradients.
+BLOCK_BYTES = 32 * 2**20 - 2**12
 
 
 def word_log_probs(
@@ -45,10 +28,14 @@ def word_log_probs(
 ) -> Float[Tensor, " m"]:
     """Returns log softmax(hidden · weightᵀ + bias)[target] of each row, in nats, at most 0.
 
-    In float32 at least; under autocast to bfloat16 the products alone are in bfloat16. The logits
-    are never in memory together: a block of them is, and with gradients up to `KEPT_BYTES` until
-    backward. Raises ValueError where shapes do not fit or, on a CPU, a target is not a word, and
-    RuntimeError where a second derivative is asked for (create_graph).
+    The result is in float32 at least; under autocast to bfloat16, only the products are in
+    bfloat16. Memory holds one block of logits at a time and, with gradients, up to `KEPT_BYTES` of
+    them until backward; torch's cross entropy holds all logits several times and takes 1.0 to 2.2
+    times as long (docs/log.md, 2026-11-27).
+
+    Raises:
+        ValueError: shapes do not fit or, on a CPU, a target is not a word.
+        RuntimeError: a second derivative is requested (create_graph).
     """
     _require_shapes(len(hidden), len(weight), targets, bias)
     _require_words(targets, len(weight))
@@ -62,7 +49,7 @@ def word_log_probs(
 
 
 def _require_shapes(rows: int, words: int, targets: Tensor, bias: Tensor | None) -> None:
-    # of length 1 either would be broadcast, and the answer wrong without a word
+    # a length of 1 would be broadcast, and the result would be wrong without an error
     if targets.shape != (rows,):
         raise ValueError(f"targets have shape {tuple(targets.shape)}; it must be ({rows},)")
     if bias is not None and bias.shape != (words,):
@@ -70,55 +57,29 @@ def _require_shapes(rows: int, words: int, targets: Tensor, bias: Tensor | None)
 
 
 def _require_words(targets: Int[Tensor, " m"], words: int) -> None:
-    # a GPU checks its indices itself, without a wait for it
+    # a GPU checks its indices itself; a check here would wait for it
     if len(targets) and targets.device.type == "cpu":
         low, high = int(targets.min()), int(targets.max())
         if low < 0 or high >= words:
             raise ValueError(
-                f"targets go from {low} to {high}; words are numbered 0 to {words - 1}"
+                f"targets range from {low} to {high}; words are numbered 0 to {words - 1}"
             )
 
 
 def _product_type(given: list[Tensor]) -> torch.dtype:
-    """Returns the type that products are worked out in."""
+    """Returns the type in which products are computed."""
     dtype = given[0].dtype
     for tensor in given[1:]:
         dtype = torch.promote_types(dtype, tensor.dtype)
     device = given[0].device.type
     if dtype != torch.float64 and torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
-    # float16 has no room for a sum over a vocabulary, nor for a gradient divided by it
+    # float16 overflows in a sum over a vocabulary and underflows in a gradient divided by it
     return torch.float32 if dtype == torch.float16 else dtype
 
 
-class _Tables:
-    """A CPU's memory for tables: what no tensor is left in is used for the next one.
-
-    An allocator would give each step new memory, or keep holes that no other step's table fits.
-    """
-
-    def __init__(self) -> None:
-        self._free: list[npt.NDArray[np.uint8]] = []
-
-    def empty(self, rows: int, words: int, dtype: torch.dtype) -> Float[Tensor, "b v"]:
-        """Returns a table with any values in it."""
-        size = rows * words * dtype.itemsize
-        fits = (i for i, memory in enumerate(self._free) if len(memory) >= size)
-        place = next(fits, None)
-        if place is None:
-            memory = torch.empty(max(size, TABLE_BYTES), dtype=torch.uint8).numpy()
-        else:
-            memory = self._free.pop(place)
-        part = memory[:size]  # lives as long as the last tensor that has its values
-        weakref.finalize(part, self._free.append, memory).atexit = False
-        return torch.from_numpy(part).view(dtype).view(rows, words)
-
-
-TABLES = _Tables()
-
-
 class _Layer:
-    """A softmax layer with its targets, and the blocks of rows that it is worked out in."""
+    """A softmax layer with its targets, evaluated in blocks of rows."""
 
     def __init__(
         self,
@@ -133,63 +94,61 @@ class _Layer:
         self.row_bytes = len(weight) * dtype.itemsize
         self._hidden, self._targets = hidden, targets
         self._bias = None if bias is None else bias.to(self.full) * BITS
-        self._tiling = GPU
-        if hidden.device.type == "cpu":
-            self._tiling = CPU if dtype == self.full else CPU_BFLOAT16
         self._spare = self.weight.new_empty(0, len(weight))
+        self._bits = self._spare.to(self.full)
 
     def blocks(self) -> Iterator[slice]:
-        """Yields the rows of each block; blocks are as equal as can be."""
-        m, tiling = len(self._hidden), self._tiling
-        count = -(-m // max(1, min(tiling.rows, tiling.bytes // self.row_bytes)))
+        """Yields the rows of each block; blocks differ in length by at most one row."""
+        m = len(self._hidden)
+        count = -(-m // max(1, BLOCK_BYTES // self.row_bytes))
         for i in range(count):
             yield slice(m * i // count, m * (i + 1) // count)
 
     def table(self, block: slice, *, shared: bool) -> Float[Tensor, "b v"]:
-        """Returns memory for a block's values: its own, or what the next block overwrites."""
+        """Returns memory for the values of a block: its own, or one that the next overwrites."""
         rows = block.stop - block.start
         if not shared:
-            return self._empty(rows)
+            return self.weight.new_empty(rows, len(self.weight))
         if len(self._spare) < rows:
-            self._spare = self._empty(rows)
+            self._spare = self.weight.new_empty(rows, len(self.weight))
         return self._spare[:rows]
 
-    def _empty(self, rows: int) -> Float[Tensor, "b v"]:
-        if self.weight.device.type == "cpu":
-            return TABLES.empty(rows, len(self.weight), self.weight.dtype)
-        return self.weight.new_empty(rows, len(self.weight))
+    def _in_full(self, table: Float[Tensor, "b v"]) -> Float[Tensor, "b v"]:
+        """Returns the table in full precision: itself, or a copy that the next call overwrites."""
+        if table.dtype == self.full:
+            return table
+        if len(self._bits) < len(table):
+            self._bits = torch.empty_like(table, dtype=self.full)
+        return self._bits[: len(table)].copy_(table)
 
-    def fill(self, block: slice, table: Float[Tensor, "b v"]) -> tuple[Tensor, Tensor]:
-        """Returns log p(target) in nats, and T: table[i, w] / T[i] becomes p(w) − [w is target i].
+    def fill(
+        self, block: slice, table: Float[Tensor, "b v"], *, values: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Returns log p(target) in nats, and T of each row, with the table as working memory.
 
-        So backward needs no pass over the table: its rows' factors go to smaller matrices.
+        With `values`, table[i, w] / T[i] becomes p(w) − [w is target i]: backward applies the
+        factors of the rows to smaller matrices, not to the table.
         """
         hidden = (self._hidden[block].to(self.full) * BITS).to(self.weight.dtype)
         targets = self._targets[block]
-        for start in range(0, len(self.weight), self._tiling.words):
-            words = slice(start, start + self._tiling.words)
-            torch.mm(hidden, self.weight[words].T, out=table[:, words])
+        torch.mm(hidden, self.weight.T, out=table)
         own = (hidden.to(self.full) * self.weight[targets].to(self.full)).sum(1)
+        bits = self._in_full(table)
         if self._bias is not None:
             own += self._bias[targets]
-        totals = torch.empty_like(own)
-        for start in range(0, len(table), self._tiling.stripe):
-            rows = slice(start, start + self._tiling.stripe)
-            bits = table[rows].to(self.full)  # the table's own memory, or a copy of the stripe
-            if self._bias is not None:
-                bits += self._bias
-            own[rows], totals[rows] = _exponentiate(bits, own[rows], targets[rows])
-            if table.dtype != self.full:
-                table[rows] = bits
-        return own, totals
+            bits += self._bias
+        log_probs, totals = _exponentiate(bits, own, targets)
+        if values and table.dtype != self.full:
+            table.copy_(bits)
+        return log_probs, totals
 
 
 def _exponentiate(
     bits: Float[Tensor, "b v"], own: Float[Tensor, " b"], targets: Int[Tensor, " b"]
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
-    """Returns log p(target) and T of rows of logits in bits, which become the table's values.
+    """Returns log p(target) and T; the logits, in bits, are replaced by the values of the table.
 
-    The target's own logit is taken apart: p < 1 and p − 1 keep their digits.
+    The target's own logit is handled separately, so that p < 1 and p − 1 keep their digits.
     """
     bits.scatter_(1, targets[:, None], -math.inf)
     top = torch.maximum(bits.amax(1), own)
@@ -201,7 +160,7 @@ def _exponentiate(
 
 
 class _WordLogProbs(torch.autograd.Function):
-    """The log-probabilities, with the way back written out from the tables that were kept."""
+    """The log-probabilities, with a backward pass that uses the tables kept by forward."""
 
     @staticmethod
     def forward(  # noqa: PLR0913, PLR0917 - torch wants tensors one by one
@@ -221,7 +180,7 @@ class _WordLogProbs(torch.autograd.Function):
             for block in layer.blocks():
                 keeps = keep and block.stop * layer.row_bytes <= KEPT_BYTES
                 table = layer.table(block, shared=not keeps)
-                log_probs[block], totals[block] = layer.fill(block, table)
+                log_probs[block], totals[block] = layer.fill(block, table, values=keeps)
                 if keeps:
                     kept.append(table)
         if keep:
@@ -231,12 +190,12 @@ class _WordLogProbs(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        # once_differentiable lets a second derivative pass, as 0, where `gradient` is constant
+        # once_differentiable returns 0 for a second derivative where `gradient` is constant
         if torch.is_grad_enabled():
-            raise RuntimeError("word_log_probs has one derivative; create_graph asks for a second")
+            raise RuntimeError("word_log_probs has one derivative; create_graph requests a second")
         hidden, weight, bias, targets, totals, *kept = ctx.saved_tensors
         given = hidden, weight, bias
-        # summed over blocks in full; one that nobody wants costs nothing
+        # sums over blocks in full precision; None where no gradient is wanted
         sums = [
             torch.zeros_like(tensor, dtype=totals.dtype) if wanted else None
             for tensor, wanted in zip(given, ctx.needs_input_grad[:3], strict=True)
@@ -250,7 +209,7 @@ class _WordLogProbs(torch.autograd.Function):
                     table = kept[i]
                 else:
                     table = layer.table(block, shared=True)
-                    layer.fill(block, table)
+                    layer.fill(block, table, values=True)
                 if d_hidden is not None:
                     d_hidden[block] = torch.mm(table, layer.weight) * factors[block]
                 if d_weight is not None:
@@ -264,7 +223,7 @@ class _WordLogProbs(torch.autograd.Function):
 def _add_product(
     total: Float[Tensor, "v h"], table: Float[Tensor, "b v"], right: Float[Tensor, "b h"]
 ) -> None:
-    """Adds tableᵀ · right to the total."""
+    """Adds tableᵀ · right to `total`."""
     if table.dtype == total.dtype:
         total.addmm_(table.T, right)
     else:

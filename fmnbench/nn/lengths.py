@@ -1,4 +1,4 @@
-"""The lengths of texts that are rows of one width, filled up with </s>."""
+"""The lengths of texts that are rows of one width, padded with </s>."""
 
 from jaxtyping import Int, Int64
 from torch import Tensor
@@ -7,5 +7,5 @@ from fmnbench.data.vocabulary import END_ID
 
 
 def text_lengths(rows: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
-    """Returns the ids of each text up to its first </s>, <s> and </s> among them."""
+    """Returns the number of ids of each text up to its first </s>, including <s> and </s>."""
     return (rows == END_ID).int().argmax(1) + 1

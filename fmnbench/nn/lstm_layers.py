@@ -1,4 +1,4 @@
-"""Layers for texts: the encoder's embedding and LSTM, the decoder's; no work on padding."""
+"""Layers for texts: embedding and LSTM of the encoder and of the decoder, without padding."""
 
 from typing import Literal, TypeAlias
 
@@ -17,31 +17,31 @@ from fmnbench.nn.lstm_recurrence import Reading, Recurrence, Walk, full
 Initialisation: TypeAlias = Literal["torch", "uniform"]
 ZInput: TypeAlias = Literal["mapped", "plain"]
 
-WEIGHTS = 0.01  # weights start within ± this, He et al. 2019
-EMBEDDINGS = 0.1  # and embeddings within this
-ROWS = {"cpu": 128}  # texts per pass, all their samples counted: bounds memory
+WEIGHTS = 0.01  # weights are drawn from within ± this, He et al. 2019
+EMBEDDINGS = 0.1  # embeddings from within ± this
+ROWS = {"cpu": 128}  # texts per pass, times samples of z; it bounds memory
 ACCELERATOR_ROWS = 256
 
 
 def predicted(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
-    """Returns how many words of each text are predicted: all behind <s>, the first </s> too."""
+    """Returns the number of predicted words of each text: those after <s>, first </s> included."""
     words = text_lengths(x) - 1
-    assert not len(x) or bool(words.min() > 0), "a text has no </s> behind its <s>"
+    assert not len(x) or bool(words.min() > 0), "a text has no </s> after its <s>"
     return words
 
 
 def rows_by_length(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
-    """Returns the places of rows, the longest text first: neighbours are of like length."""
+    """Returns the order of rows from the longest text to the shortest."""
     return predicted(x).argsort(descending=True, stable=True)
 
 
 def rows_per_pass(x: Int[Tensor, "n t"]) -> int:
-    """Returns how many texts pass through the layers together."""
+    """Returns the number of texts that pass through the layers together."""
     return ROWS.get(x.device.type, ACCELERATOR_ROWS)
 
 
 def require_settings(dropout: float, **sizes: int) -> None:
-    """Raises UsageError where a size is below 1 or dropout no probability below 1."""
+    """Raises UsageError where a size is below 1 or dropout is not in [0, 1)."""
     for name, size in sizes.items():
         if size < 1:
             raise UsageError(f"{name} is {size}; it must be 1 or above.")
@@ -51,7 +51,7 @@ def require_settings(dropout: float, **sizes: int) -> None:
 
 @torch.no_grad()
 def initialise(module: nn.Module, initialisation: Initialisation) -> None:
-    """Draws all weights anew as He et al. (2019) do, if `uniform`; else leaves torch's."""
+    """Draws all weights as He et al. (2019) do, if `uniform`; otherwise keeps torch's."""
     if initialisation == "torch":
         return
     for weight in module.parameters():
@@ -62,7 +62,7 @@ def initialise(module: nn.Module, initialisation: Initialisation) -> None:
 
 
 class WordEmbedding(nn.Module):
-    """The embeddings of the words of texts, padding left out."""
+    """The embeddings of the words of texts, without padding."""
 
     def __init__(self, words: int, size: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class WordEmbedding(nn.Module):
 
 
 class LastState(nn.Module):
-    """The state of an LSTM behind the last word of each row."""
+    """The state of an LSTM after the last word of each row."""
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class LastState(nn.Module):
     def forward(self, packed: PackedSequence) -> Float[Tensor, "n h"]:
         walk, inputs = Walk.through(packed), packed.data
         zeros = inputs.new_zeros(walk.sizes[0], 1, self.recurrence.hidden)
-        nothing = zeros[..., :0]  # is what a row adds to its words
+        nothing = zeros[..., :0]  # no constant inputs
         states = self.recurrence.over(inputs, walk)(nothing, zeros, zeros)[:, 0]
         places = torch.arange(len(states), device=states.device)
         padded, lengths = pad_packed_sequence(PackedSequence(places, *packed[1:]))
@@ -94,11 +94,11 @@ class LastState(nn.Module):
 
 
 class WordDecoder(nn.Module):
-    """The log-probability of each word of a text, from those before it and z: an LSTM.
+    """An LSTM that gives the log-probability of each word of a text from z and the words before.
 
-    `z_input` says what of z is beside each word: a linear map of it, as wide as the state, or z
-    itself. It also gives the first state. Without a latent that is zero. `dropout` is of the
-    embeddings and of the states that words are predicted from, in training.
+    Each word is read together with z itself or with a linear map of z to the width of the state
+    (`z_input`), which also gives the first state. Without a latent the first state is zero.
+    In training, `dropout` applies to the embeddings and to the states that predict words.
     """
 
     def __init__(
@@ -126,7 +126,8 @@ class WordDecoder(nn.Module):
     def log_prob(self, x: Int[Tensor, "n t"], z: Float[Tensor, "k n d"]) -> Float[Tensor, "k n"]:
         """Returns the log-probability of each text at each of its k samples of z, in nats.
 
-        What depends on x alone is worked out once for all k; without a latent, so is the rest.
+        The parts that depend on x alone are computed once for all k; without a latent, that is
+        the whole.
         """
         if not self.latent and len(z) > 1:
             return self.log_prob(x, z[:1]).expand(len(z), -1)
@@ -141,13 +142,13 @@ class WordDecoder(nn.Module):
         return torch.cat(columns, 1)[:, order.argsort()]
 
     def start(self, z: Float[Tensor, "*n d"]) -> State:
-        """Returns state, cell and what z adds to the gates at every step, before the first."""
+        """Returns first state, first cell and the contribution of z to the gates at every step."""
         constant = self.mapping(z)
         return *self._first(constant), self.recurrence.of_rows(constant)
 
     @torch.no_grad()
     def step(self, words: Int[Tensor, " n"], state: State) -> tuple[Float[Tensor, "n v"], State]:
-        """Returns the logits of the word behind `words`, and the state that has read these."""
+        """Returns the logits of the next word, and the state after reading `words`."""
         h, c, of_rows = state
         gates = self.recurrence.of_inputs(self.embedding(words)) + of_rows
         h, c = self.recurrence.step(gates, h, c)
@@ -164,7 +165,7 @@ class WordDecoder(nn.Module):
     def _sums(
         self, pairs: PackedSequence, reading: Reading, z: Float[Tensor, "k n d"]
     ) -> Float[Tensor, "k n"]:
-        """Returns the log-probabilities of packed rows, summed over their words."""
+        """Returns the log-probabilities of packed rows, summed over the words of each."""
         constant = self.mapping(z.transpose(0, 1))
         hidden = self._dropped(reading(constant, *self._first(constant)))
         targets = pairs.data[:, 1:].expand(-1, len(z)).flatten()
@@ -178,6 +179,6 @@ class WordDecoder(nn.Module):
 
 
 def _pairs(x: Int[Tensor, "n t"]) -> PackedSequence:
-    """Returns each word that is read and the one behind it, of rows from long to short."""
+    """Returns each word with its successor; rows must be sorted from long to short."""
     pairs = torch.stack([x[:, :-1], x[:, 1:]], -1)
     return pack_padded_sequence(pairs, predicted(x).cpu(), batch_first=True)

@@ -1,4 +1,9 @@
-"""The recurrence of an LSTM over packed rows: what a row adds to every step is worked out once."""
+"""The recurrence of an LSTM over packed rows: the constant part of a row is computed once.
+
+Beside torch's own LSTM it takes a CPU 0.2 to 0.4 of the time in training and 0.3 to 0.7 in
+evaluation (benchmarks/speed/text_layers.py). On a GPU torch's LSTM, which is cuDNN's there, trains
+4.3 times as fast as this one (docs/log.md, 2026-11-26 and 2026-11-27).
+"""
 
 import dataclasses
 import functools
@@ -12,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-# what the rows add to packed inputs, first state and cell → the states behind each step:
+# the constant input of each row, first state and first cell → the states after each step:
 # (n, k, r), (n, k, h) and (n, k, h) → (m, k, h)
 Reading: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -21,9 +26,9 @@ GATES = 4  # input, forget, candidate and output, in torch's order
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Walk:
-    """The steps of packed rows: at each, so many rows go on, the first ones of the step before.
+    """The steps of packed rows: `sizes` rows at each step, the first ones of the step before.
 
-    With `keep`, what a way back needs is kept.
+    With `keep`, forward stores what backward needs.
     """
 
     sizes: tuple[int, ...]
@@ -35,7 +40,7 @@ class Walk:
         return cls(sizes=tuple(packed.batch_sizes.tolist()), keep=torch.is_grad_enabled())
 
     def steps(self) -> Iterator[slice]:
-        """Returns the places of each step's rows."""
+        """Yields the slice of packed rows of each step."""
         begin = 0
         for size in self.sizes:
             yield slice(begin, begin + size)
@@ -43,7 +48,7 @@ class Walk:
 
 
 class Recurrence(nn.Module):
-    """An LSTM layer whose inputs are in part the same at every step of a row.
+    """An LSTM layer with `inputs` that vary by step and `constant` inputs that do not.
 
     Its weights are those of an nn.LSTM with `inputs` + `constant` inputs.
     """
@@ -55,7 +60,7 @@ class Recurrence(nn.Module):
         self.cell = nn.LSTMCell(inputs + constant, hidden)
 
     def over(self, inputs: Float[Tensor, "m e"], walk: Walk) -> Reading:
-        """Returns the layer over packed inputs, in what is the faster way on their device."""
+        """Returns the layer over packed inputs, in the way that is faster on their device."""
         if inputs.device.type == "cuda":
             return functools.partial(self.by_cudnn, inputs, walk)
         of_inputs = self.of_inputs(inputs)  # once for all samples
@@ -74,10 +79,10 @@ class Recurrence(nn.Module):
         h: Float[Tensor, "n k h"],
         c: Float[Tensor, "n k h"],
     ) -> Float[Tensor, "m k h"]:
-        """Returns the states behind each step from torch's LSTM, which is cuDNN's on a GPU.
+        """Returns the states after each step from torch's LSTM, which is cuDNN's on a GPU.
 
-        One call takes all steps, where `forward` has a dozen kernels to start at each. It is left
-        out of autocast: cells are sums over all steps, and cuDNN keeps them in its inputs' type.
+        One call takes all steps, where `forward` launches a dozen kernels for each. It runs
+        without autocast: cells are sums over all steps, and cuDNN keeps the type of its inputs.
         """
         samples, dtype = h.shape[1], self.cell.weight_hh.dtype
         sizes = torch.tensor(walk.sizes)
@@ -90,7 +95,7 @@ class Recurrence(nn.Module):
         weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
         parts = torch.cat([weight.flatten() for weight in weights]).split(
             [weight.numel() for weight in weights]
-        )  # in one piece of memory, as cuDNN wants them
+        )  # contiguous in memory, as cuDNN requires
         with torch.autocast(inputs.device.type, enabled=False):
             states, _, _ = torch.lstm(
                 data,
@@ -100,17 +105,17 @@ class Recurrence(nn.Module):
                 has_biases=True,
                 num_layers=1,
                 dropout=0.0,
-                train=walk.keep,  # as cuDNN calls it: with a way back
+                train=walk.keep,  # cuDNN's word for: store what backward needs
                 bidirectional=False,
             )
         return states.view(-1, samples, self.hidden)
 
     def of_inputs(self, inputs: Float[Tensor, "m e"]) -> Float[Tensor, "m g"]:
-        """Returns what the inputs of steps add to the gates."""
+        """Returns the contribution of the step inputs to the gates."""
         return F.linear(inputs, self.cell.weight_ih[:, : self.inputs])
 
     def of_rows(self, constant: Float[Tensor, "*n r"]) -> Float[Tensor, "*n g"]:
-        """Returns what a row adds to the gates at every step, biases included."""
+        """Returns the contribution of the constant inputs and the biases to the gates."""
         bias = self.cell.bias_ih + self.cell.bias_hh
         return F.linear(constant, self.cell.weight_ih[:, self.inputs :], bias)
 
@@ -122,7 +127,7 @@ class Recurrence(nn.Module):
         c: Float[Tensor, "n k h"],
         walk: Walk,
     ) -> Float[Tensor, "m k h"]:
-        """Returns the states behind each step of packed rows, of all k samples of a row."""
+        """Returns the states after each step of packed rows, for all k samples of a row."""
         dtype = of_inputs.dtype
         weight = self.cell.weight_hh.to(dtype)
         states: Tensor = _Steps.apply(  # type: ignore[no-untyped-call]  # torch's own method
@@ -137,7 +142,7 @@ class Recurrence(nn.Module):
         h: Float[Tensor, "n h"],
         c: Float[Tensor, "n h"],
     ) -> tuple[Float[Tensor, "n h"], Float[Tensor, "n h"]]:
-        """Returns state and cell behind one step; uses up `gates`, which lack the state's part."""
+        """Returns state and cell after one step; overwrites `gates`, which lack the part of h."""
         c = full(c)
         new_h, new_c = torch.empty_like(h, dtype=gates.dtype), torch.empty_like(c)
         weight = self.cell.weight_hh.to(gates.dtype)
@@ -158,7 +163,7 @@ def _advance(
 ) -> None:
     """Takes one step: completes the gates in place, and fills the new state and cell.
 
-    The new ones may lie where the old ones do.
+    The new state and cell may share the memory of the old ones.
     """
     (h, c), (new_h, new_c) = state, new
     size = h.shape[1]
@@ -173,10 +178,10 @@ def _advance(
 
 
 class _Steps(torch.autograd.Function):
-    """All steps of packed rows, with the way back written out.
+    """All steps of packed rows, with an explicit backward pass.
 
     Autograd would add to the gradient of the recurrent weights at every step; here it is one
-    product over all of them: three times as fast with 1,024 units.
+    product over all steps: three times as fast with 1,024 units.
     """
 
     @staticmethod
@@ -217,9 +222,9 @@ class _Steps(torch.autograd.Function):
         steps = list(ctx.walk.steps())
         d_gates = torch.empty_like(gates)
         d_rows = first_c.new_zeros(*first_c.shape[:2], gates.shape[2])
-        # in the plain order of memory, whatever that of the first ones: they are filled as rows
+        # contiguous, whatever the strides of the first state: they are filled as rows
         dh, dc = first_h.new_zeros(first_h.shape), first_c.new_zeros(first_c.shape)
-        before = [first_h[: ctx.walk.sizes[0]]]  # states that each step begins with
+        before = [first_h[: ctx.walk.sizes[0]]]  # the state before each step
         for number in reversed(range(len(steps))):
             here, rows = steps[number], ctx.walk.sizes[number]
             start = steps[number - 1].start if number else 0
@@ -247,9 +252,9 @@ def _retreat(
     dc: Float[Tensor, "n k h"],
     d_gates: Float[Tensor, "n k g"],
 ) -> None:
-    """Takes one step back: fills the gates' gradient, and leaves that of the old cell in `dc`.
+    """Takes one step back: fills the gradient of the gates, and that of the old cell in `dc`.
 
-    `cells` are the old and the new one.
+    `cells` are the old and the new cell.
     """
     old, new = cells
     size = new.shape[2]

@@ -1,4 +1,4 @@
-"""Masked convolutions: the network that gives each pixel of an image from those before it."""
+"""Masked convolutions: a network that predicts each pixel of an image from those before it."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,18 +8,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAPS = 4  # feature maps that z enters by, He et al. 2019
+MAPS = 4  # feature maps made from z, He et al. 2019
 KERNELS = (7, 5, 3)  # of the first, second and last third of the blocks, in pixels
-SKIPPED = 3  # blocks that a connection passes by
-ROWS = {"cpu": 64}  # images per pass: the layers' values stay in a CPU's cache
+SKIPPED = 3  # blocks that a connection skips
+ROWS = {"cpu": 64}  # images per pass: the values of the layers fit into the cache of a CPU
 ACCELERATOR_ROWS = 1024
-DRAWS = 512  # images that are drawn side by side: bounds memory
+DRAWS = 512  # images drawn in parallel; it bounds memory
 
 
 class MaskedConvolution(nn.Module):
     """A convolution over the pixels before each one in raster order, and itself if `own`.
 
-    Channels are the last axis. Of the kernel only the rows that may be seen are kept.
+    Channels are the last axis. Only the visible rows of the kernel are stored.
     """
 
     mask: Tensor
@@ -29,8 +29,8 @@ class MaskedConvolution(nn.Module):
         self.reach = kernel // 2
         weight, bias = torch.empty(outputs, inputs, self.reach + 1, kernel), torch.empty(outputs)
         self.weight = nn.Parameter(initialise_as_he(weight, kernel**2 * outputs))
-        # not zero: where nothing is seen yet, all channels would be equal, and a normalisation
-        # of equal values multiplies gradients by hundreds, layer by layer
+        # not zero: at the first pixels all channels would be equal, and normalising equal values
+        # multiplies gradients by hundreds in each layer
         self.bias = nn.Parameter(initialise_as_he(bias, kernel**2 * outputs))
         mask = torch.ones(self.reach + 1, kernel)
         mask[-1, self.reach + own :] = 0
@@ -38,18 +38,18 @@ class MaskedConvolution(nn.Module):
 
     @property
     def seen(self) -> Float[Tensor, "o i p q"]:
-        """The kernel, zero at the pixels that may not be seen."""
+        """The kernel, zero at the invisible pixels."""
         return self.weight * self.mask
 
     def forward(self, h: Float[Tensor, "n s s i"]) -> Float[Tensor, "n s s o"]:
-        # padding adds rows below too; to cut off what they give is faster than to pad above alone
+        # padding also adds rows below; cutting off their output is faster than padding above only
         kernel = self.seen.contiguous(memory_format=torch.channels_last)
         padding = (self.reach, self.reach)
         maps = F.conv2d(h.permute(0, 3, 1, 2), kernel, self.bias, padding=padding)
         return maps[:, :, : h.shape[1]].permute(0, 2, 3, 1)
 
 
-# What a masked convolution makes of its input: whole images, or one pixel of each and a memory
+# The output of a masked convolution: of whole images, or of one pixel of each with a memory
 Convolve: TypeAlias = Callable[[MaskedConvolution, Tensor], Tensor]
 
 
@@ -77,9 +77,9 @@ class PixelNetwork(nn.Module):
     """The logit of each pixel of square images, from the pixels before it and z.
 
     The decoder of He et al. (2019): a masked convolution of the image and of z as feature maps,
-    then residual blocks. With `skips`, the input of a block includes the output of the third
-    before it, by way of a block of its own. It differs in what is normalised: the channels of
-    one pixel, not those of a batch, so that neither other rows nor later pixels have a say.
+    then residual blocks. With `skips`, the output of the third block before, passed through a
+    block of its own, is added to the input of a block. The normalisation differs: it is over the
+    channels of one pixel, not over a batch, so neither other rows nor later pixels affect a pixel.
     """
 
     def __init__(self, side: int, *, latent: int, channels: int, blocks: int, skips: bool) -> None:
@@ -109,7 +109,7 @@ class PixelNetwork(nn.Module):
     def logits(self, x: Float[Tensor, "n x"], z: Float[Tensor, "k n d"]) -> Float[Tensor, "k n x"]:
         """Returns logits of each row's pixels at each of its k samples of z.
 
-        The first convolution of x is worked out once for all k; without a latent, so is the rest.
+        The first convolution of x is computed once for all k; without a latent, so is the rest.
         """
         rows = ROWS.get(x.device.type, ACCELERATOR_ROWS)
         maps = self._latent_maps() if self.latent else None
@@ -132,7 +132,7 @@ class PixelNetwork(nn.Module):
     def draw(self, z: Float[Tensor, "n d"], uniform: Float[Tensor, "n x"]) -> Float[Tensor, "n x"]:
         """Returns one image for each z: a pixel is 1 where its uniform number is below its mean.
 
-        Each layer works out each pixel once: all draws cost what one pass over them does.
+        Each layer computes each pixel once, so a draw costs as much as one pass over the image.
         """
         maps = self._latent_maps() if self.latent else None
         parts = zip(z.split(DRAWS), uniform.split(DRAWS), strict=True)
@@ -157,7 +157,7 @@ class PixelNetwork(nn.Module):
         return x
 
     def _pixels(self, h: Float[Tensor, "*n c"], convolve: Convolve) -> Float[Tensor, "*n 1"]:
-        """Returns the logits from the first convolution on, of whole images or of one pixel."""
+        """Returns the logits after the first convolution, of whole images or of one pixel each."""
         h = F.elu(self.norm(h))
         outputs = [h]
         for block in self.blocks:
@@ -171,9 +171,9 @@ class PixelNetwork(nn.Module):
         return logits
 
     def _latent_maps(self) -> Float[Tensor, "e s s c"]:
-        """Returns what each dimension of z adds to the first convolution, and the constant last.
+        """Returns the contribution of each dimension of z to the first convolution, bias last.
 
-        Linear map and convolution in one: of d + 1 images, however many z there are.
+        Linear map and convolution are combined: d + 1 images, for any number of z.
         """
         each = torch.cat([self.maps.weight.T, self.maps.bias[None]])
         maps: Tensor = self.spread(each.view(-1, MAPS, self.side, self.side))
@@ -181,9 +181,9 @@ class PixelNetwork(nn.Module):
 
 
 class Memory:
-    """The last rows of each masked convolution's input, while images are drawn pixel by pixel.
+    """The last rows of the input of each masked convolution, while images are drawn by pixel.
 
-    What the rows above add to a row of pixels is worked out for all of it at once.
+    The contribution of the rows above is computed once for each row of pixels.
     """
 
     def __init__(self, network: PixelNetwork, images: int) -> None:
@@ -195,14 +195,14 @@ class Memory:
         }
 
     def move(self, row: int, column: int) -> None:
-        """Goes on to the next pixel."""
+        """Moves to the next pixel."""
         self._column = column
         if row and not column:
             for window in self._windows.values():
                 window.next_row()
 
     def keep(self, layer: MaskedConvolution, h: Float[Tensor, "n i"]) -> None:
-        """Keeps a layer's input at this pixel."""
+        """Stores the input of a layer at this pixel."""
         self._windows[layer].rows[:, -1, layer.reach + self._column] = h
 
     def __call__(self, layer: MaskedConvolution, h: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
@@ -211,7 +211,7 @@ class Memory:
 
 
 class Window:
-    """The rows that one masked convolution reaches, of several images."""
+    """The input rows in reach of one masked convolution, of several images."""
 
     def __init__(self, layer: MaskedConvolution, images: int, side: int) -> None:
         outputs, inputs, height, _ = layer.weight.shape
@@ -221,11 +221,11 @@ class Window:
         self.above = layer.seen[:, :, :-1].contiguous(memory_format=torch.channels_last)
         self.beside = layer.seen[:, :, -1, :height].permute(2, 1, 0).reshape(-1, outputs)
         self.bias = layer.bias
-        # of_above[column, image]: what the rows above add, and the bias
+        # of_above[column, image]: the contribution of the rows above, and the bias
         self.of_above = layer.bias.expand(side, images, outputs)
 
     def next_row(self) -> None:
-        """Moves up by a row; the new last one is empty."""
+        """Shifts the rows up by one; the new last row is empty."""
         self.rows = torch.cat([self.rows[:, 1:], torch.zeros_like(self.rows[:, :1])], 1)
         maps = F.conv2d(self.rows[:, :-1].permute(0, 3, 1, 2), self.above, self.bias)
         self.of_above = maps[:, :, 0].permute(2, 0, 1).contiguous()
@@ -242,7 +242,7 @@ def _whole(layer: MaskedConvolution, h: Float[Tensor, "n s s i"]) -> Float[Tenso
 
 
 def _at(z: Float[Tensor, "*n d"], maps: Float[Tensor, "e s s c"]) -> Float[Tensor, "*n s s c"]:
-    """Returns what z add to the first convolution: a sum of its maps, and the constant."""
+    """Returns the contribution of z to the first convolution: a sum of its maps, and the bias."""
     weights = maps.flatten(1)
     sums = torch.addmm(weights[-1], z.flatten(0, -2), weights[:-1])
     return sums.view(*z.shape[:-1], *maps.shape[1:])

@@ -1,4 +1,4 @@
-"""Reduced precision: where a track asks for it, products of matrices run in bfloat16."""
+"""Reduced precision: matrix products in bfloat16, for tracks that ask for it."""
 
 import torch
 
@@ -6,5 +6,5 @@ from fmnbench.spec import Precision
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """Returns the context that a model's passes run in; it does nothing but for bf16."""
+    """Returns the context for the passes of a model; it has no effect unless `bf16`."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -271,7 +271,7 @@ def test_an_lstm_without_a_latent_is_refused():
 @pytest.mark.parametrize("row", [[0, 5, 6, 7], [1, 1, 1, 1]])
 def test_rows_that_are_no_texts_are_not_read(row):
     x = torch.tensor([row, [0, 5, 1, 1]], dtype=torch.int32)
-    with pytest.raises(AssertionError, match="no </s> behind its <s>"):
+    with pytest.raises(AssertionError, match="no </s> after its <s>"):
         WordEmbedding(9, 3)(x)
-    with pytest.raises(AssertionError, match="no </s> behind its <s>"):
+    with pytest.raises(AssertionError, match="no </s> after its <s>"):
         decoder().log_prob(x, normals(1, 2, 2))
