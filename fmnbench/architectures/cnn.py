@@ -16,7 +16,7 @@ from fmnbench.nn.distributions import (
     IsotropicNormal,
     Likelihood,
 )
-from fmnbench.registry import architectures
+from fmnbench.registry import Count, Positive, architectures
 
 SIDE = 28  # pixels
 FEATURES = 512  # of the one pixel that the encoder ends with
@@ -46,9 +46,9 @@ class CNN(VAE):
         self,
         width: int,
         *,
-        latent: int = 32,
+        latent: Count = 32,
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
-        variance: float = 0.5,
+        variance: Positive = 0.5,
     ) -> None:
         if width != math.prod(self.image_shape):
             raise Declined(f"cnn takes images of 28×28 pixels; rows have {width} values")

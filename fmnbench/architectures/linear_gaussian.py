@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fmnbench.architectures.base import VAE, Trunk
 from fmnbench.nn.distributions import LOG_2PI, DiagonalNormal, IsotropicNormal
-from fmnbench.registry import architectures
+from fmnbench.registry import Count, Positive, architectures
 
 ORTHOGONAL = 1e-6  # largest cosine between two columns of W that still counts as orthogonal
 
@@ -23,7 +23,7 @@ class LinearGaussian(VAE):
     learned and the same for all rows. It holds the exact posterior where W has orthogonal columns.
     """
 
-    def __init__(self, width: int, *, latent: int = 4, variance: float = 1.0) -> None:
+    def __init__(self, width: int, *, latent: Count = 4, variance: Positive = 1.0) -> None:
         super().__init__()
         self.width = width
         self.latent = latent

@@ -19,7 +19,7 @@ from fmnbench.nn.lstm_layers import (
     rows_by_length,
     rows_per_pass,
 )
-from fmnbench.registry import architectures
+from fmnbench.registry import Count, architectures
 
 
 @architectures.register("lstm", source="He et al. 2019; Bowman et al. 2016", version=1)
@@ -38,7 +38,7 @@ class LSTM(VAE):
         self,
         words: int,
         *,
-        latent: int = 32,
+        latent: Count = 32,
         embedding: int = 256,
         hidden: int = 1024,
         dropout: float = 0.5,

@@ -14,7 +14,7 @@ from fmnbench.nn.distributions import (
     IsotropicNormal,
     Likelihood,
 )
-from fmnbench.registry import architectures
+from fmnbench.registry import Count, Positive, architectures
 
 
 @architectures.register("mlp", source="Kingma & Welling 2014, app. C; project report", version=1)
@@ -30,9 +30,9 @@ class MLP(VAE):
         width: int,
         *,
         hidden: tuple[int, ...] = (128, 64),
-        latent: int = 8,
+        latent: Count = 8,
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
-        variance: float = 0.5,
+        variance: Positive = 0.5,
     ) -> None:
         super().__init__()
         self.width = width

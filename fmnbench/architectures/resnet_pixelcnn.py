@@ -12,7 +12,7 @@ from fmnbench.architectures.base import VAE, Trunk
 from fmnbench.errors import Declined
 from fmnbench.nn.distributions import AutoregressiveBernoulli, DiagonalNormal
 from fmnbench.nn.pixelcnn_layers import PixelNetwork, initialise_as_he
-from fmnbench.registry import architectures
+from fmnbench.registry import Count, architectures
 
 SIDE = 28  # pixels
 STRIDED = 3  # residual blocks of the encoder: 28 → 14 → 7 → 4 pixels a side
@@ -39,7 +39,7 @@ class ResNetPixelCNN(VAE):
         self,
         width: int,
         *,
-        latent: int = 32,
+        latent: Count = 32,
         channels: int = 64,
         blocks: int = 13,
         skips: bool = True,

@@ -52,10 +52,14 @@ def contrastive_loss(
 
     scores[i, j] = a[:, i] · b[:, j], where a embeds z and b embeds x. Direction "x" picks the x
     of each z (softmax over j), "z" the z of each x (over i), "both" is the mean of the two.
-    log n when columns cannot be told apart. Source: van den Oord et al. 2018, eq. 4; Menon et
-    al. 2022, eq. 6 for "x".
+    log n when columns cannot be told apart. Scores are in float32 or better, also under autocast.
+    Source: van den Oord et al. 2018, eq. 4; Menon et al. 2022, eq. 6 for "x".
     """
-    loss: Tensor = _ContrastiveLoss.apply(a, b, direction)  # type: ignore[no-untyped-call]  # torch's
+    wide = torch.promote_types(a.dtype, torch.float32)
+    with torch.autocast(a.device.type, enabled=False):  # near log n bfloat16 has steps of 0.03
+        loss: Tensor = _ContrastiveLoss.apply(  # type: ignore[no-untyped-call]  # torch's
+            a.to(wide), b.to(wide), direction
+        )
     return loss
 
 

@@ -11,13 +11,15 @@ from fmnbench.registry.registers import (
     metrics,
     objectives,
 )
-from fmnbench.registry.settings import Later
+from fmnbench.registry.settings import Count, Later, Positive
 
 __all__ = [
     "BUILT_IN",
     "REGISTRIES",
+    "Count",
     "Entry",
     "Later",
+    "Positive",
     "Registry",
     "architectures",
     "critics",

@@ -14,6 +14,9 @@ from fmnbench.spec import Setting, Settings
 Component = Callable[..., object]
 PLAIN = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
+Count = Annotated[int, pydantic.Field(ge=1)]  # a setting that is 1 or above
+Positive = Annotated[float, pydantic.Field(gt=0)]  # a setting that is above 0
+
 
 @dataclasses.dataclass(frozen=True)
 class Later:

@@ -20,6 +20,7 @@ from fmnbench.files import write_atomically
 from fmnbench.metrics.base import Evaluation, Judged
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
 from fmnbench.rng import isolated
+from fmnbench.runs.fitting import require_fitting
 from fmnbench.runs.provenance import provenance
 from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec, Status
 from fmnbench.training.loop import EpochReport, Model, train
@@ -149,6 +150,7 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         objective = objectives.get(spec.objective)(**spec.objective_settings)
     for part in (vae, critic, objective):
         part.to(splits.train.device, DTYPES[track.precision])
+    require_fitting(vae, splits, track.architecture)
     return Model(
         vae=vae,
         critic=critic,

@@ -170,3 +170,13 @@ def built(kind, **settings):
         vae = MLP(6, hidden=(8, 7), latent=3)
         critic = kind(vae, x_hidden=12, z_hidden=9, embedding=5, **settings)
     return vae.double(), critic.double()
+
+
+@pytest.mark.parametrize("direction", ["x", "z", "both"])
+def test_scores_are_in_float32_also_where_products_run_in_bfloat16(direction):
+    a, b = (normals(N, 5, purpose=name).float().T.requires_grad_() for name in ("x", "z"))
+    exact = contrastive_loss(a.double(), b.double(), direction)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = contrastive_loss(a, b, direction)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-5)  # bfloat16: 4e-3
