@@ -7,6 +7,8 @@ import torch
 
 from fmnbench.data.acquire import import_files
 from fmnbench.data.cache import manifest
+from fmnbench.data.catalogue import cached_dataset
+from fmnbench.data.readers.opened import read
 from fmnbench.data.splits import Splits
 from fmnbench.data.tokens import unknown_share
 from fmnbench.datasets.toy import Toy
@@ -81,6 +83,20 @@ def test_a_download_must_have_the_known_md5(right, offer, get, texts, packed, re
             get, "snli"
         )
         assert manifest("snli") is None
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_file_in_an_archive_must_have_the_known_md5(right, texts, packed, lines, refused):
+    files = texts("he")
+    content = files["snli_data/snli.test.txt"] if right else "another"
+    members = {"snli.test.txt": hashlib.md5(content.encode()).hexdigest()}
+    given = (cached_dataset("snli"), [packed(files)])
+    if right:
+        found = read(*given, members=members)
+        assert found.tables["test"]["text"].to_pylist() == lines["test"]
+    else:
+        assert "snli.test.txt in " in (line := refused(read, *given, members=members))
+        assert line.endswith(f"; expected is {members['snli.test.txt']}")
 
 
 def test_missing_data_name_a_smaller_dataset_that_is_installed(real_cache, monkeypatch):
