@@ -239,7 +239,8 @@ class Result:
 
     `metrics` are values by the names of registered metrics; `curve`
     has one entry per epoch; `timings` are seconds by phase, and TRAIN_PROCESSOR those of all
-    cores in training on a CPU. `error` is set unless status is done.
+    cores in training on a CPU. `error` is set unless status is done. `broken` has the cause for
+    each metric that raised an error or was not finite.
     """
 
     spec: RunSpec
@@ -251,6 +252,7 @@ class Result:
     provenance: Provenance
     history: tuple[Attempt, ...] = ()
     schema: int = SCHEMA
+    broken: Mapping[str, str] = added({})
 
     @property
     def numbers(self) -> str:

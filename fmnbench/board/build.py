@@ -152,7 +152,9 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
     if bad:
         whole = len(bad) == len(values)
         hole = f"no {metric}" + ("" if whole else f" for {seed_list(bad)}")
-        marks = () if whole else (notes.add(f"{label}: {hole}"),)
+        causes = {result.broken.get(metric) for result in line.results.values()} - {None}
+        hole += "".join(f": {str(cause)[:LONGEST]}" for cause in sorted(map(str, causes))[:1])
+        marks = () if whole and not causes else (notes.add(f"{label}: {hole}"),)
         return Cell(hole=hole, notes=marks)
     flag = ceiling_flag(metric, mean(values), table.ceilings)
     return Cell(

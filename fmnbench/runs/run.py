@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import numbers
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file as load_weights
@@ -15,7 +17,7 @@ from safetensors.torch import save as save_weights
 from fmnbench.architectures.base import VAE, kinds_of
 from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import ComponentError, Declined, Diverged, RecordError
+from fmnbench.errors import ComponentError, Declined, Diverged, FmnbenchError, RecordError
 from fmnbench.files import write_atomically
 from fmnbench.metrics.base import Evaluation, Judged
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
@@ -26,6 +28,7 @@ from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec, Status
 from fmnbench.training.loop import EpochReport, Model, train
 
 WEIGHTS = "weights.safetensors"
+BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 TORCH = str(Path(torch.__file__).parent)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
@@ -102,16 +105,17 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     write_atomically(work / WEIGHTS, save_weights(_contiguous(model.vae)))
     clock.seconds["train"] = progression.seconds
     of_processor = {TRAIN_PROCESSOR: progression.processor_seconds} if device.type == "cpu" else {}
-    values = evaluate(model.vae, splits, spec, clock)
+    values, broken = evaluate(model.vae, splits, spec, clock)
     origin = dataclasses.replace(
         result.provenance, dataset_sha256=sha256, resumed=progression.resumed
     )
-    bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+    diverged = ", ".join(f"{name} {broken[name]}" for name in BOUND if name in broken)
     return dataclasses.replace(
         result,
-        status="diverged" if bad else "done",
-        error=f"after training, {', '.join(bad)}" if bad else None,
-        metrics={} if bad else values,
+        status="diverged" if diverged else "done",
+        error=f"after training, {diverged}" if diverged else None,
+        metrics={} if diverged else values,
+        broken=broken,
         curve=tuple(progression.curve),
         timings=of_processor,
         provenance=origin,
@@ -186,18 +190,45 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec, judged: Judged = "tes
     )
 
 
-def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> dict[str, float]:
-    """Returns every registered metric that applies; books the seconds of each."""
+def evaluate(
+    vae: VAE, splits: Splits, spec: RunSpec, clock: Clock
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Returns every registered metric that applies, and the causes of those that are broken.
+
+    A metric that raises an error or is not finite costs no other its value. Books the seconds
+    of each.
+    """
     evaluation = evaluation_of(vae, splits, spec)
-    values = {}
+    values: dict[str, float] = {}
+    broken: dict[str, str] = {}
     for name in metrics.names():
         metric = metrics.get(name)
         try:
-            values[name] = metric(evaluation)
+            value = _number(metric(evaluation))
         except Declined:
             continue  # a metric of other architectures: the record simply does not have it
+        except FmnbenchError:
+            raise
+        except Exception as error:  # noqa: BLE001, RUF100 - whatever a metric raises is recorded
+            if _status(error) == "out_of_memory":
+                raise
+            broken[name] = _one_line(error)
+        else:
+            if math.isfinite(value):
+                values[name] = value
+            else:
+                broken[name] = f"is {value}"
         clock.lap(f"metric.{name}")
-    return values
+    return values, broken
+
+
+def _number(value: object) -> float:
+    """A metric's value as a float; TypeError where it is not one real number."""
+    if isinstance(value, torch.Tensor | np.ndarray) and math.prod(value.shape) == 1:
+        value = value.item()
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"a metric returns one number, not a {type(value).__name__}")
+    return float(value)
 
 
 def _status(error: Exception) -> Status:

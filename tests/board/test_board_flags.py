@@ -274,3 +274,15 @@ def test_published_values_stand_beside_rows_of_their_own_weight_and_critic_only(
     other = only(row(NLL, critic="self", lambda_=1.0), published=values)
     assert [row.cells["nll"].hole for row in other.rows] == ["not run", None]
     assert [row.cells["nll"].published for row in other.rows] == [*values, None]
+
+
+def test_the_hole_of_a_broken_metric_has_its_cause_in_a_footnote(make_result):
+    good = make_result(metrics={"nll": 1.0, "kl": 2.0})
+    bad = make_result(
+        seed=1, metrics={"kl": 2.0}, broken={"nll": "ValueError: no such luck (mine.py:3)"}
+    )
+    (board,) = boards([good, bad])
+    (row,) = board.rows
+    assert row.cells["nll"].hole == "no nll for seed 1: ValueError: no such luck (mine.py:3)"
+    assert any("no such luck" in note for note in board.notes)
+    assert row.cells["kl"].n == 2
