@@ -19,9 +19,13 @@ class ComponentError(FmnbenchError):
 class RecordError(FmnbenchError):
     """A stored record cannot be trusted: truncated, altered or of an unknown schema."""
 
+    label = "corrupt record"
+
 
 class NewerRecord(RecordError):  # noqa: N818 - the record is fine; this version is too old for it
     """A stored record was written by a newer fmnbench, in a schema that this one does not know."""
+
+    label = "newer record"
 
 
 class DataError(FmnbenchError):

@@ -33,7 +33,7 @@ def export_results(
     count, errors = export_bundle(Store(store), file, track or [])
     typer.echo(f"{count} record{' is' if count == 1 else 's are'} in {file}.")
     for error in errors:
-        typer.echo(f"corrupt record, left out: {error}", err=True)
+        typer.echo(f"{error.label}, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 

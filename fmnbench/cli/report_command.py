@@ -143,7 +143,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             err=True,
         )
     for error in errors:
-        typer.echo(f"corrupt record, left out: {error}", err=True)
+        typer.echo(f"{error.label}, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 

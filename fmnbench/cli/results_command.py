@@ -16,7 +16,7 @@ from fmnbench.cli.options import (
 from fmnbench.cli.text import print_table, row_name
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.cli.verbs import Verb, Verbs
-from fmnbench.errors import NewerRecord, unknown
+from fmnbench.errors import unknown
 from fmnbench.records.store import Store
 from fmnbench.spec import Result, Status
 
@@ -91,8 +91,7 @@ def list_results(
     else:
         typer.echo("No records.")
     for error in errors:
-        kind = "newer" if isinstance(error, NewerRecord) else "corrupt"
-        typer.echo(f"{kind} record: {error}", err=True)
+        typer.echo(f"{error.label}: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 
