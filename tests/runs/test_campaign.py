@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from digits_runs import DIGITS, TRACK, contents
 
-from fmnbench.data.identity import UNKNOWN
+from fmnbench.data.identity import NOT_INSTALLED
 from fmnbench.planning.costs import Cost, cheapest_first, guessed_seconds, recorded_costs, row_key
 from fmnbench.planning.plan import Plan, Selection, plan, tasks
 from fmnbench.records.store import Store
@@ -113,7 +113,7 @@ def test_records_count_although_the_data_are_missing_and_their_fingerprint_is_un
     store = Store(tmp_path)
     known = make_result(dataset_fingerprint="ab" * 32)
     store.save(known)
-    absent = dataclasses.replace(known.spec, dataset_fingerprint=UNKNOWN)
+    absent = dataclasses.replace(known.spec, dataset_fingerprint=NOT_INSTALLED)
     other = dataclasses.replace(absent, seed=1)
     chosen = Plan(specs=(absent, other), missing={absent.track.name: "get it"})
     found = survey(chosen, options(tmp_path))
