@@ -152,9 +152,12 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
     if bad:
         whole = len(bad) == len(values)
         hole = f"no {metric}" + ("" if whole else f" for {seed_list(bad)}")
-        causes = {result.broken.get(metric) for result in line.results.values()} - {None}
-        hole += "".join(f": {str(cause)[:LONGEST]}" for cause in sorted(map(str, causes))[:1])
-        marks = () if whole and not causes else (notes.add(f"{label}: {hole}"),)
+        broken = [
+            result.broken[metric] for result in line.results.values() if metric in result.broken
+        ]
+        if broken:
+            hole += f": {broken[0][:LONGEST]}"
+        marks = () if whole and not broken else (notes.add(f"{label}: {hole}"),)
         return Cell(hole=hole, notes=marks)
     flag = ceiling_flag(metric, mean(values), table.ceilings)
     return Cell(
