@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from scipy.special import stdtr, stdtrit
-
 SIGNIFICANCE = 0.05  # the largest chance, over a whole column, of a difference that is none
 
 
@@ -37,6 +35,8 @@ def interval(values: Sequence[float], level: float = 0.95) -> float | None:
     spread = std(values, population=False)
     if spread is None:
         return None
+    from scipy.special import stdtrit  # 0.2 s that listings and plans need not wait for
+
     quantile = float(stdtrit(len(values) - 1, (1 + level) / 2))
     return quantile * spread / math.sqrt(len(values))
 
@@ -52,6 +52,8 @@ def paired_p_value(a: Sequence[float], b: Sequence[float]) -> float:
     shift, spread = mean(differences), std(differences, population=False)
     if not spread:
         return 1.0 if shift == 0 else 0.0
+    from scipy.special import stdtr  # as above
+
     t = shift / (spread / math.sqrt(len(differences)))
     return 2 * float(stdtr(len(differences) - 1, -abs(t)))
 
