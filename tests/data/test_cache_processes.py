@@ -30,7 +30,7 @@ def import_until(last, paths):
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-    import_files("snli", paths)
+    import_files("snli", paths, replace=True)
     os._exit(0)
 
 
@@ -42,13 +42,14 @@ for last in itertools.count():
     if child == 0:
         import_until(last, others)
     _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or status == 0  # else an import that is refused never ends this
     now = verify("snli").sha256
     found.append([os.waitstatus_to_exitcode(status), now == before])
     if status == 0:
         break
     if now != before:
-        import_files("snli", old)
-import_files("snli", old)
+        import_files("snli", old, replace=True)
+import_files("snli", old, replace=True)
 print(json.dumps([found, sorted(path.name for path in dataset_folder("snli").iterdir())]))
 """
 AT_ONCE = """
@@ -63,7 +64,7 @@ for paths in json.loads(sys.argv[1]):
     child = os.fork()
     if child == 0:
         for _ in range(5):
-            import_files("snli", [Path(path) for path in paths])
+            import_files("snli", [Path(path) for path in paths], replace=True)
         os._exit(0)
     children.append(child)
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
@@ -82,7 +83,7 @@ def reported(code, *paths):
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)
 
 
@@ -104,7 +105,10 @@ def test_an_import_killed_at_any_moment_leaves_the_old_or_the_new_data(again, ca
 
 
 def test_imports_at_the_same_time_come_one_after_the_other(cache, texts, laid):
-    given = [laid(texts(train=[f"horse {name}"]), name) for name in ("one", "two", "three")]
+    given = [
+        laid(texts(train=["the cat sat", f"a dog ran {name}"]), name)
+        for name in ("one", "two", "three")
+    ]
     codes, sha256, names = reported(AT_ONCE, *given)
     assert codes == [0, 0, 0]
     assert len(names) == 3
