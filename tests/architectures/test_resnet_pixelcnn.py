@@ -3,9 +3,10 @@ import dataclasses
 import pytest
 import torch
 from resuming import learned_and_evaluated
+from torch.nn import functional as F
 
 from fmnbench.architectures.pixelcnn import PixelCNN
-from fmnbench.architectures.resnet_pixelcnn import ResNetPixelCNN
+from fmnbench.architectures.resnet_pixelcnn import Residual, ResNetPixelCNN
 from fmnbench.critics.hybrid import HybridCritic
 from fmnbench.critics.none import NoCritic
 from fmnbench.datasets.base import Splits
@@ -76,6 +77,15 @@ def test_the_posterior_head_starts_from_xaviers_uniform_distribution_without_bia
 def test_before_training_the_posterior_is_as_far_from_the_prior_as_in_he_et_als_code():
     kl = vae(channels=64).encode(bits(64, 784, dtype=torch.float32)).kl_from_standard().sum(1)
     assert 25 < kl.mean().item() < 37  # their code: 30.9 nats; torch's own initial weights: 4.8
+
+
+def test_the_shortcut_of_a_block_is_a_1x1_convolution_with_stride_2():
+    block = Residual(3, 8).double()
+    torch.nn.init.zeros_(block.second.weight)  # its normalised output is 0: the shortcut is left
+    h = normals(2, 3, 14, 14)
+    strided = F.conv2d(h, block.beside.weight, stride=2)
+    expected = F.elu(F.group_norm(strided, 1))
+    torch.testing.assert_close(block(h), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_pixelcnn_is_the_decoder_of_resnet_pixelcnn_without_z():
