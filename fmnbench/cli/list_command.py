@@ -1,5 +1,6 @@
 """`fmnbench list`: what is registered, read without importing torch."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,13 @@ from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
 from fmnbench.cli.text import UNBROKEN, method_name, print_definitions
 from fmnbench.errors import unknown
 from fmnbench.planning.suite_file import all_suites
-from fmnbench.registry import REGISTRIES, Entry
+from fmnbench.registry import REGISTRIES, Entry, Range
 
 Row = dict[str, object]
 COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
 WHAT = (*COMPONENTS, "suites", "tasks")
+SEARCHED = ("critics", "objectives")  # the kinds whose settings `tune` searches
+LETTERS = {"lambda": "λ"}
 
 
 def list_command(
@@ -81,7 +84,7 @@ def rows(what: str) -> list[Row]:
             for comparison in suite.comparisons
             for task in comparison.tasks()
         ]
-    return [_row(entry) for entry in REGISTRIES[what].entries()]
+    return [_row(what, entry) for entry in REGISTRIES[what].entries()]
 
 
 def _print_tasks(lines: Sequence[Row]) -> None:
@@ -111,16 +114,27 @@ def _methods(rows: Sequence[Row]) -> list[str]:
     return [f"{track['dataset']} + {track['architecture']}", methods]
 
 
-def _row(entry: Entry) -> Row:
+def _row(what: str, entry: Entry) -> Row:
     attributes = entry.attributes
+    ranges = _ranges(what, entry) if what in SEARCHED else {}
     return {
         "name": entry.name,
         **{key: attributes[key] for key in ("unit", "better") if key in attributes},
         "summary": entry.summary,
         "source": entry.source,
+        **({"ranges": ranges} if what in SEARCHED else {}),
         "origin": entry.origin,
         "broken": entry.broken,
     }
+
+
+def _ranges(what: str, entry: Entry) -> dict[str, object]:
+    """Returns where `tune` searches, by setting; the λ of a critic comes first."""
+    if entry.broken is not None:
+        return {}
+    weight = entry.lambda_range if what == "critics" else None
+    ranges = {**({"lambda": weight} if weight else {}), **REGISTRIES[what].ranges(entry.name)}
+    return {name: dataclasses.asdict(span) for name, span in ranges.items()}
 
 
 def _paragraphs(line: Mapping[str, object]) -> list[str]:
@@ -134,4 +148,11 @@ def _paragraphs(line: Mapping[str, object]) -> list[str]:
         "" if line.get("origin", "built-in") == "built-in" else str(line["origin"]),
     ]
     broken = f"BROKEN: {line['broken']}" if line.get("broken") else ""
-    return [broken, str(line["summary"]), " · ".join(part for part in parts if part)]
+    ranges = line.get("ranges")
+    searched = (
+        ", ".join(f"{LETTERS.get(name, name)} {Range(**span)}" for name, span in ranges.items())
+        if isinstance(ranges, dict)
+        else ""
+    )
+    tuned = f"tuned: {searched}" if searched else ""
+    return [broken, str(line["summary"]), " · ".join(part for part in parts if part), tuned]

@@ -8,7 +8,7 @@ from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.registry import critics
 
 
-@critics.register("none", source="Kingma & Welling 2014", version=1)
+@critics.register("none", source="Kingma & Welling 2014", version=1, lambda_range=None)
 class NoCritic(Critic):
     """No contrastive term: the loss is the objective alone."""
 

@@ -1,18 +1,20 @@
 """The β-VAE's objective: the KL term with a constant weight."""
 
+from typing import Annotated
+
 from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.errors import UsageError
 from fmnbench.objectives.base import Objective, Progress
-from fmnbench.registry import objectives
+from fmnbench.registry import Range, objectives
 
 
 @objectives.register("beta", source="Higgins et al. 2017, eq. 4", version=1)
 class Beta(Objective):
     """Reconstruction + β · KL with a constant β ≥ 0; below 1 it trades likelihood for use of z."""
 
-    def __init__(self, *, beta: float = 0.5) -> None:
+    def __init__(self, *, beta: Annotated[float, Range(0.01, 2.0, log=True)] = 0.5) -> None:
         super().__init__()
         if beta < 0:
             raise UsageError(f"beta is {beta}; it must be 0 or above.")

@@ -1,6 +1,7 @@
 """The registers of components, their declarations and their settings. No torch."""
 
 from fmnbench.registry.declarations import BUILT_IN, Entry
+from fmnbench.registry.ranges import Range
 from fmnbench.registry.registers import (
     REGISTRIES,
     Registry,
@@ -20,6 +21,7 @@ __all__ = [
     "Entry",
     "Later",
     "Positive",
+    "Range",
     "Registry",
     "architectures",
     "critics",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fmnbench.errors import UsageError
+from fmnbench.registry.ranges import LAMBDA, Range
 from fmnbench.spec import Setting
 
 BUILT_IN = "built-in"
@@ -16,7 +18,8 @@ class Entry:
     """One registered component, as far as it is known without importing it.
 
     `attributes` are the literal keywords of its decorator (source, unit, better, version...).
-    `broken` says why it cannot be used, if it cannot.
+    `ranges` are those of settings in the class's own constructor; `class_name` and `bases` lead to
+    an inherited one. `broken` says why it cannot be used, if it cannot.
     """
 
     name: str
@@ -26,11 +29,27 @@ class Entry:
     path: Path | None = None
     origin: str = BUILT_IN
     broken: str | None = None
+    ranges: Mapping[str, Range] | None = None
+    class_name: str = ""
+    bases: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
         """Where the method was published, as its author wrote it."""
         return str(self.attributes.get("source", ""))
+
+    @property
+    def lambda_range(self) -> Range | None:
+        """Where the λ of a critic is searched, in equal ratios; None for one without λ.
+
+        Its decorator may state `lambda_range=(low, high)` or None. Raises UsageError for others.
+        """
+        given = self.attributes.get("lambda_range", (LAMBDA.low, LAMBDA.high))
+        if given is None:
+            return None
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise UsageError(f"lambda_range is {given!r}; it must be (low, high) or None")
+        return Range(float(given[0]), float(given[1]), log=True)
 
 
 def declarations(path: Path, label: str, module: str, origin: str) -> list[Entry]:
@@ -75,13 +94,46 @@ def _entry(node: ast.ClassDef | ast.FunctionDef, call: ast.Call, blank: Entry) -
             attributes[key] = ast.literal_eval(value)
         except ValueError:
             broken = f"'{key}' of its decorator is not a literal: {ast.unparse(value)}"
-    return dataclasses.replace(
+    entry = dataclasses.replace(
         blank,
         name=ast.literal_eval(call.args[0]),
         summary=first_line(ast.get_docstring(node)),
         attributes=attributes,
         broken=broken,
+        class_name=node.name,
+        bases=tuple(map(ast.unparse, node.bases)) if isinstance(node, ast.ClassDef) else (),
+        ranges=_ranges(node),
     )
+    try:
+        _ = entry.lambda_range
+    except (UsageError, ValueError) as error:
+        entry = dataclasses.replace(entry, broken=str(error))
+    return entry
+
+
+def _ranges(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Range] | None:
+    """Returns the search ranges of settings by name; None for a class without a constructor."""
+    body = node.body if isinstance(node, ast.ClassDef) else [node]
+    makers = [each for each in body if isinstance(each, ast.FunctionDef)]
+    if isinstance(node, ast.ClassDef):
+        makers = [each for each in makers if each.name == "__init__"]
+    if not makers:
+        return None
+    found = {each.arg: _range(each.annotation) for each in makers[0].args.kwonlyargs}
+    return {name: span for name, span in found.items() if span is not None}
+
+
+def _range(annotation: ast.expr | None) -> Range | None:
+    """Returns the literal `Range(...)` in an annotation; None where there is none."""
+    for node in ast.walk(annotation) if annotation is not None else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Range":
+            try:
+                given = [ast.literal_eval(value) for value in node.args]
+                named = {str(each.arg): ast.literal_eval(each.value) for each in node.keywords}
+                return Range(*given, **named)
+            except (ValueError, TypeError, UsageError):
+                return None  # the import of the file says what is wrong
+    return None
 
 
 def _is_registration(call: ast.Call, label: str) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.registry import settings
 from fmnbench.registry.declarations import BUILT_IN, Entry, declarations, first_line
+from fmnbench.registry.ranges import Range
 from fmnbench.spec import Setting, Settings
 
 if TYPE_CHECKING:  # a listing does not wait for torch
@@ -107,6 +108,19 @@ class Registry(Generic[Made]):
     def settings(self, name: str) -> dict[str, Setting]:
         """Returns the component's settings with their defaults: its keyword-only arguments."""
         return settings.defaults(self.get(name), f"{self.kind} '{name}'")
+
+    def ranges(self, name: str) -> dict[str, Range]:
+        """Returns the search ranges of the component's settings, by name.
+
+        They are read from the source text as long as nothing has imported it.
+        """
+        if name in self._objects:
+            return settings.ranges(self._objects[name])
+        entry: Entry | None = self.entry(name)
+        while entry is not None and entry.ranges is None:  # the constructor is inherited
+            bases = entry.bases
+            entry = next((each for each in self.entries() if each.class_name in bases), None)
+        return {} if entry is None else dict(entry.ranges or {})
 
     def fill(self, name: str, given: Settings) -> dict[str, Setting]:
         """Returns all settings of a component, those given in place of their defaults.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import pydantic
 
 from fmnbench.errors import ComponentError, UsageError, unknown
+from fmnbench.registry.ranges import Range
 from fmnbench.spec import Setting, Settings
 
 Component = Callable[..., object]
@@ -78,6 +79,17 @@ def without_later_defaults(component: Component, settings: Settings) -> dict[str
         for name, value in settings.items()
         if not (_is_later(hints.get(name)) and value == parameters[name].default)
     }
+
+
+def ranges(component: Component) -> dict[str, Range]:
+    """Returns the search ranges of the settings that declare one, by name."""
+    hints = _hints(component)
+    marks = {
+        name: [mark for mark in get_args(hints.get(name))[1:] if isinstance(mark, Range)]
+        for name, parameter in inspect.signature(component).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    return {name: found[0] for name, found in marks.items() if found}
 
 
 def _is_later(hint: Any) -> bool:  # noqa: ANN401 - any annotation

@@ -142,6 +142,7 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
         "name": "margin",
         "summary": "Pushes posterior samples out of a ball.",
         "source": "a paper",
+        "ranges": {"lambda": {"low": 0.1, "high": 100.0, "log": True}},
         "origin": origin,
         "broken": None,
     } in listed
