@@ -177,7 +177,8 @@ class RunSpec:
     """A task with one seed, every default filled in: all that determines a run's numbers.
 
     `dataset_fingerprint` names the exact data; `versions` those of the components, of training
-    and of the metrics. Device, threads and executor are not part of it.
+    and of the metrics. A trial of tuning is `judged` on the validation split and has no test rows.
+    Device, threads and executor are not part of it.
     """
 
     track: Track
@@ -189,6 +190,7 @@ class RunSpec:
     seed: int
     dataset_fingerprint: str
     versions: Mapping[str, str]
+    judged: Literal["test", "validation"] = added("test")
 
     @property
     def task(self) -> Task:

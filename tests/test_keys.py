@@ -37,6 +37,7 @@ OTHER = {  # of each field, a value that is not the golden one's
     "seed": 1,
     "dataset_fingerprint": "ac" * 32,
     "versions": {"critic": "2"},
+    "judged": "validation",
 }
 OTHER_TRACK = {
     "name": "toy-mlp.v2",

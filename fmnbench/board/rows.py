@@ -39,8 +39,10 @@ def sheets(
 ) -> list[Sheet]:
     """Returns one sheet per track: the expected ones in their order, then the others by name.
 
-    Two tracks of one name that differ in anything are two sheets.
+    Two tracks of one name that differ in anything are two sheets. Trials of tuning, judged on the
+    validation split, are on none.
     """
+    results = [result for result in results if result.spec.judged == "test"]
     wanted = expected or {}
     groups: dict[str, list[tuple[Track, list[Result]]]] = {name: [] for name in wanted}
     for result in sorted(results, key=lambda result: result.spec.track.name):

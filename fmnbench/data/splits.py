@@ -1,9 +1,10 @@
 """The rows of a dataset as tensors, in three splits."""
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Int, Num
@@ -62,8 +63,35 @@ class Splits:
     def to(self, device: torch.device, dtype: torch.dtype) -> "Splits":
         """Returns the same splits on a device, values in a floating-point type; ids stay ids."""
         target = torch.int32 if self.kind == "texts" else dtype
-        moved = {name: getattr(self, name).to(device=device, dtype=target) for name in SPLITS}
-        return dataclasses.replace(self, **moved)
+        parts = {name: getattr(self, name).to(device=device, dtype=target) for name in self.parts}
+        return self.with_rows(**parts)
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the splits whose rows are here: all three, but in a trial of tuning."""
+        return [name for name in SPLITS if name in vars(self)]
+
+    def with_rows(self, **parts: Num[Tensor, "_ x"]) -> "Splits":
+        """Returns the same splits, those named with other rows."""
+        changed = copy.copy(self)
+        vars(changed).update(parts)
+        return changed
+
+    def without_test(self) -> "Splits":
+        """Returns the splits of a trial of tuning: to read `test` is an AttributeError.
+
+        So nothing that a trial does can depend on test rows.
+        """
+        kept = copy.copy(self)
+        vars(kept).pop("test", None)
+        return kept
+
+    if not TYPE_CHECKING:  # to a type checker the fields are all there is
+
+        def __getattr__(self, name: str) -> Tensor:  # called only for what is not there
+            if name == "test":
+                raise AttributeError("a trial of tuning has no test rows; read `validation`")
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
 
 def text_splits(

@@ -9,6 +9,7 @@ from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.planning.overrides import with_overrides
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, objectives
+from fmnbench.seeds import TUNING
 from fmnbench.spec import RunSpec, Task, Track
 
 METRICS_VERSION = "1"  # part of every key; raise it when a metric's numbers move
@@ -86,8 +87,10 @@ def tasks(selection: Selection) -> list[Task]:
 def plan(rows: Sequence[Task], seeds: Sequence[int]) -> Plan:
     """Returns the runs of rows with seeds, row by row; a broken component loses its rows only.
 
-    Raises UsageError for a setting that does not fit its component, and where no row remains.
+    Raises UsageError for a setting that does not fit its component, for a seed of tuning, and
+    where no row remains.
     """
+    _require_reported(seeds)
     specs: list[RunSpec] = []
     problems: dict[str, None] = {}
     absent: dict[str, str] = {}
@@ -158,6 +161,15 @@ def _require_known(selection: Selection) -> None:
     for weight in selection.lambdas:
         if not 0 <= weight < float("inf"):
             raise UsageError(f"λ is {weight}; it must be 0 or above, and finite.")
+
+
+def _require_reported(seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        if seed >= TUNING:
+            raise UsageError(
+                f"The seed {seed} is one of tuning, so that no reported seed chooses its own λ; "
+                f"reported seeds are below {TUNING}."
+            )
 
 
 def _require_one_meaning(rows: Sequence[Task]) -> None:

@@ -53,11 +53,11 @@ def _training(spec: RunSpec, model: Model, splits: Splits, enough: float) -> flo
     short = dataclasses.replace(spec, track=once)
 
     def step(count: int) -> None:
-        few = dataclasses.replace(splits, train=_some(splits.train, count * rows))
+        few = splits.with_rows(train=_some(splits.train, count * rows))
         train(model, few, short, checkpoint=None, report=lambda _epoch, _entry: None)
 
     def check(count: int) -> None:
-        few = dataclasses.replace(splits, validation=_some(splits.validation, count * rows))
+        few = splits.with_rows(validation=_some(splits.validation, count * rows))
         validate(model, few, track, spec.seed, 1)
 
     validations = track.epochs // track.validate_every
@@ -70,28 +70,30 @@ def _training(spec: RunSpec, model: Model, splits: Splits, enough: float) -> flo
 def _likelihood(
     spec: RunSpec, model: Model, splits: Splits, enough: float
 ) -> tuple[float, tuple[int, int]]:
-    """Returns the seconds of one sample of z for every test row, and how many samples it takes.
+    """Returns the seconds of one sample of z for every judged row, and how many samples it takes.
 
-    These are those of the importance-weighted NLL and of the report's.
+    These are those of the importance-weighted NLL and, but for trials of tuning, of the report's.
     """
-    test = _some(splits.test, ROWS)
+    whole = evaluation_of(model.vae, splits, spec)
+    some = _some(whole.x, ROWS)
 
     def sample(count: int) -> None:
         track = dataclasses.replace(spec.track, nll_samples=count)
-        few = dataclasses.replace(splits, test=test)
+        few = splits.with_rows(**{spec.judged: some})
         nll(evaluation_of(model.vae, few, dataclasses.replace(spec, track=track)))
 
-    wanted = evaluation_of(model.vae, splits, spec).samples
-    samples = wanted(spec.track.nll_samples), wanted(DRAWS)
-    return _seconds(sample, max(samples), enough) * len(splits.test) / len(test), samples
+    of_report = whole.samples(DRAWS) if spec.judged == "test" else 0
+    samples = whole.samples(spec.track.nll_samples), of_report
+    return _seconds(sample, max(samples), enough) * whole.n / len(some), samples
 
 
 def _draws(spec: RunSpec, model: Model, splits: Splits, enough: float) -> float:
-    """Returns the seconds of as many draws from the prior as there are test rows."""
-    blocks = math.ceil(len(splits.test) / DRAWN)
+    """Returns the seconds of as many draws from the prior as there are judged rows."""
+    rows = evaluation_of(model.vae, splits, spec).x
+    blocks = math.ceil(len(rows) / DRAWN)
 
     def draw(count: int) -> None:
-        few = dataclasses.replace(splits, test=splits.test[: count * DRAWN])
+        few = splits.with_rows(**{spec.judged: rows[: count * DRAWN]})
         # a sum waits for an accelerator
         evaluation_of(model.vae, few, spec).generated.sum().item()
 

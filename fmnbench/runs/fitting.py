@@ -36,7 +36,7 @@ def require_fitting(vae: VAE, splits: Splits, name: str) -> None:
 
 
 def _require_bits(splits: Splits, name: str) -> None:
-    for part in ("train", "validation", "test"):
+    for part in splits.parts:
         rows: Tensor = getattr(splits, part)
         grey = part == "train" and splits.rebinarise
         allowed = (rows >= 0) & (rows <= 1) if grey else (rows == 0) | (rows == 1)

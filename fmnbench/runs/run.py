@@ -19,7 +19,7 @@ from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import ComponentError, Declined, Diverged, FmnbenchError, RecordError
 from fmnbench.files import write_atomically
-from fmnbench.metrics.base import Evaluation, Judged
+from fmnbench.metrics.base import Evaluation
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.fitting import require_fitting
@@ -31,6 +31,20 @@ WEIGHTS = "weights.safetensors"
 BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 TORCH = str(Path(torch.__file__).parent)
+OF_TRIALS = (  # the metrics of a trial of tuning: what choices and their flags need
+    "nll",
+    "elbo",
+    "reconstruction",
+    "kl",
+    "mi_lower",
+    "mi_upper",
+    "mi_ceiling",
+    "au",
+    "ppl",
+    "z_dependence",
+    "z_gain",
+    "reference.nll",
+)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
 
 
@@ -128,10 +142,15 @@ def _contiguous(vae: VAE) -> dict[str, torch.Tensor]:
 
 
 def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:
-    """Returns a spec's splits on a device, in the track's precision, and their SHA-256."""
+    """Returns a spec's splits on a device, in the track's precision, and their SHA-256.
+
+    Those of a trial of tuning are without test rows.
+    """
     track = spec.track
     splits = datasets.get(track.dataset)(**track.dataset_settings).load()
     sha256 = verify(track.dataset, track.dataset_settings, splits, spec.dataset_fingerprint)
+    if spec.judged == "validation":
+        splits = splits.without_test()
     return splits.to(device, DTYPES[track.precision]), sha256
 
 
@@ -177,8 +196,8 @@ def trained(spec: RunSpec, splits: Splits, weights: Path) -> VAE:
     return vae.eval()
 
 
-def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec, judged: Judged = "test") -> Evaluation:
-    """Returns the evaluation of a run's VAE on a held-out split, as its track says."""
+def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
+    """Returns the evaluation of a run's VAE on the split that judges it, as its track says."""
     return Evaluation(
         vae,
         splits,
@@ -186,22 +205,23 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec, judged: Judged = "tes
         batch_size=spec.track.batch_size,
         nll_samples=spec.track.nll_samples,
         precision=spec.track.precision,
-        judged=judged,
+        judged=spec.judged,
     )
 
 
 def evaluate(
     vae: VAE, splits: Splits, spec: RunSpec, clock: Clock
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Returns every registered metric that applies, and the causes of those that are broken.
+    """Returns each registered metric that applies, and the causes of those that are broken.
 
+    A trial of tuning has those of OF_TRIALS.
     A metric that raises an error or is not finite costs no other its value. Books the seconds
     of each.
     """
     evaluation = evaluation_of(vae, splits, spec)
     values: dict[str, float] = {}
     broken: dict[str, str] = {}
-    for name in metrics.names():
+    for name in metrics.names() if spec.judged == "test" else OF_TRIALS:
         metric = metrics.get(name)
         try:
             value = _number(metric(evaluation))

@@ -1,6 +1,8 @@
 """The metrics judge the split that an Evaluation is told to judge, and no other one."""
 
+import copy
 import dataclasses
+import pickle
 
 import pytest
 import torch
@@ -81,3 +83,42 @@ def test_no_metric_looks_at_the_other_held_out_split(made, judged):
     other = {"test": "validation", "validation": "test"}[judged]
     spoilt = dataclasses.replace(splits, **{other: getattr(splits, other)[:1]})
     assert values(vae, spoilt, judged=judged) == values(vae, splits, judged=judged)
+
+
+@pytest.mark.parametrize("name", metrics.names())
+@pytest.mark.parametrize("made", [vectors, sentences])
+def test_each_metric_of_a_trial_of_tuning_works_without_test_rows_and_none_can_read_them(
+    made, name
+):
+    vae, splits = made()
+    metric, kept = metrics.get(name), splits.without_test()
+
+    def value(splits, judged):
+        return metric(Evaluation(vae, splits, seed=3, batch_size=16, nll_samples=4, judged=judged))
+
+    try:
+        expected = value(splits, "validation")
+    except Declined:
+        pytest.skip(f"{name} does not apply to these rows")
+    assert value(kept, "validation") == expected
+    with pytest.raises(AttributeError, match="a trial of tuning has no test rows"):
+        value(kept, "test")
+
+
+def test_splits_without_test_rows_stay_so_when_they_are_moved_copied_or_changed():
+    _, splits = vectors()
+    kept = splits.without_test()
+    for again in (
+        kept.to(torch.device("cpu"), torch.float64),
+        copy.deepcopy(kept),
+        pickle.loads(pickle.dumps(kept)),
+        kept.with_rows(train=splits.train[:5]),
+        kept.without_test(),
+    ):
+        assert again.parts == ["train", "validation"]
+        assert len(again.validation) == 40
+        with pytest.raises(AttributeError, match="no test rows"):
+            _ = again.test
+    with pytest.raises(AttributeError, match="'Splits' object has no attribute 'tests'"):
+        _ = splits.tests
+    assert splits.parts == ["train", "validation", "test"]
