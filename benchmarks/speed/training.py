@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from fmnbench.critics.base import contrastive_loss
 from fmnbench.datasets.base import Splits
-from fmnbench.nn.distributions import pairwise_features
+from fmnbench.nn.pairs import pairwise_features
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.runs.run import build, load
 from fmnbench.spec import RunSpec

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from fmnbench.architectures.base import VAE
 from fmnbench.critics.base import Critic, Direction, contrastive_loss
-from fmnbench.nn.distributions import DiagonalNormal, pairwise_features
+from fmnbench.nn.distributions import DiagonalNormal
+from fmnbench.nn.pairs import pairwise_features
 from fmnbench.registry import critics
 
 

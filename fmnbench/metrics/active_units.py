@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.base import Evaluation, require_finite
 from fmnbench.registry import metrics
 
 
@@ -16,8 +16,10 @@ def active_units(
     """Returns how many dimensions' posterior means have a variance above the threshold, 0 to d.
 
     The population variance over rows, as in the code of Burda et al. (2016, sec. 5.2), and >,
-    as in their text; He et al. (2019) divide by n − 1 and take ≥.
+    as in their text; He et al. (2019) divide by n − 1 and take ≥. Raises ValueError where a mean
+    is not finite.
     """
+    require_finite(mean, "mean")
     if not mean.shape[1]:
         return 0  # a variance over no values is one that torch warns of
     return int((mean.double().var(0, correction=0) > threshold).sum())

@@ -86,9 +86,15 @@ class Evaluation:
 
     @functools.cached_property
     @torch.no_grad()
+    def noise(self) -> Float[Tensor, "n d"]:
+        """The standard normal numbers that `z` is made of."""
+        return self.posterior.noise(generator=self.stream("posterior"))
+
+    @functools.cached_property
+    @torch.no_grad()
     def z(self) -> Float[Tensor, "n d"]:
         """One posterior sample for each row."""
-        return self.posterior.rsample(generator=self.stream("posterior"))
+        return self.posterior.at(self.noise)
 
     @functools.cached_property
     @torch.no_grad()
@@ -167,6 +173,13 @@ def split(q: DiagonalNormal, rows: int) -> list[DiagonalNormal]:
     """Returns the posteriors of consecutive batches of rows, the last short one included."""
     parts = zip(torch.split(q.mean, rows), torch.split(q.log_variance, rows), strict=True)
     return [DiagonalNormal(mean, log_variance) for mean, log_variance in parts]
+
+
+def require_finite(rows: Num[Tensor, "n c"], which: str) -> None:
+    """Raises ValueError where values are not finite: a public function would return no number."""
+    broken = int((~rows.isfinite()).any(1).sum())
+    if broken:
+        raise ValueError(f"{broken} of {len(rows)} {which} rows hold values that are not finite")
 
 
 def _mean_or(draws: Num[Tensor, "n x"], likelihood: Likelihood) -> Num[Tensor, "n x"]:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.base import Evaluation, require_finite
 from fmnbench.metrics.embedding import embedding
 from fmnbench.metrics.neighbours import neighbour_distances, rows_within
 from fmnbench.registry import metrics
@@ -31,7 +31,7 @@ class Neighbourhoods:
         """
         if len(generated) == 0:
             raise ValueError("density and coverage take one generated row or more; given 0")
-        _check_finite(generated, "generated")
+        require_finite(generated, "generated")
         counts = rows_within(self.real, self.radii, generated)
         density = counts.sum().item() / (self.k * len(generated))
         return density, (counts > 0).double().mean().item()
@@ -45,7 +45,7 @@ def neighbourhoods(real: Float[Tensor, "n e"], k: int = NEIGHBOURS) -> Neighbour
     """
     if not 1 <= k < len(real):
         raise ValueError(f"k is {k}; with {len(real)} real rows it must be 1 to {len(real) - 1}")
-    _check_finite(real, "real")
+    require_finite(real, "real")
     return Neighbourhoods(real=real, radii=neighbour_distances(real, k), k=k)
 
 
@@ -90,9 +90,3 @@ def _test_neighbourhoods(evaluation: Evaluation) -> Neighbourhoods:
 
 def _drawn_against_test(evaluation: Evaluation) -> tuple[float, float]:
     return against_test_rows(evaluation, evaluation.generated)
-
-
-def _check_finite(rows: Float[Tensor, "n e"], which: str) -> None:
-    broken = int((~rows.isfinite()).any(1).sum())
-    if broken:
-        raise ValueError(f"{broken} of {len(rows)} {which} rows hold values that are not finite")

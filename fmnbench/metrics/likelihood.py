@@ -21,8 +21,10 @@ def importance_weighted_nll(log_weights: Float[Tensor, "k n"]) -> Float[Tensor, 
 
     log_weights[k, i] = log p(x_i, z_k) − log q(z_k|x_i) with z_k ~ q(z|x_i). It falls towards
     −log p(x) as K grows; at K = 1 it is the negative ELBO's estimate (Burda et al. 2016, eq. 8).
+    A weight may be 0, its logarithm −inf. Raises ValueError where all weights of a row are 0, or
+    one is NaN or infinite.
     """
-    return math.log(len(log_weights)) - log_weights.logsumexp(0)
+    return _minus_log_mean(log_weights.logsumexp(0), len(log_weights))
 
 
 @metrics.register("nll", unit="nats", better="lower", source="Burda et al. 2016", version=1)
@@ -55,7 +57,7 @@ def _nll(evaluation: Evaluation) -> float:
     for x, q in batches:
         with evaluation.passes():
             log_sum = _log_sum_of_weights(evaluation.vae, x, q, samples, generator)
-        total += (math.log(samples) - log_sum).sum().item()
+        total += _minus_log_mean(log_sum, samples).sum().item()
     return total / evaluation.n
 
 
@@ -88,6 +90,13 @@ def nll_exact(evaluation: Evaluation) -> float:
     return -evaluation.vae.exact_log_likelihood(evaluation.x).double().mean().item()
 
 
+def _minus_log_mean(log_sum: Float[Tensor, " n"], samples: int) -> Float[Tensor, " n"]:
+    broken = int((~log_sum.isfinite()).sum())
+    if broken:
+        raise ValueError(f"{broken} of {len(log_sum)} rows have no finite importance weights")
+    return math.log(samples) - log_sum
+
+
 def _log_sum_of_weights(
     vae: VAE,
     x: Num[Tensor, "n x"],
@@ -100,7 +109,8 @@ def _log_sum_of_weights(
     block = samples_per_pass(x)
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     for done in range(0, samples, block):
-        z = q.rsample((min(block, samples - done),), generator=generator)
-        log_weights = vae.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+        noise = q.noise((min(block, samples - done),), generator=generator)
+        z = q.at(noise)
+        log_weights = vae.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob_at(noise)
         total = torch.logaddexp(total, log_weights.double().logsumexp(0))
     return total

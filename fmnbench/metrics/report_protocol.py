@@ -7,7 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.errors import Declined
-from fmnbench.metrics.base import Evaluation, decoder_loss, samples_per_pass, split
+from fmnbench.metrics.base import (
+    Evaluation,
+    decoder_loss,
+    require_finite,
+    samples_per_pass,
+    split,
+)
 from fmnbench.metrics.density_coverage import density_coverage
 from fmnbench.metrics.information import mi_batch
 from fmnbench.registry import metrics
@@ -29,8 +35,9 @@ def spread_units(z: Float[Tensor, "n d"]) -> int:
     """Returns how many dimensions of sampled z have a standard deviation above 0.1, 0 to d.
 
     The sample standard deviation over rows (n − 1), torch's default. A posterior that equals the
-    prior counts in every dimension.
+    prior counts in every dimension. Raises ValueError where a value is not finite.
     """
+    require_finite(z, "z")
     if not z.shape[1]:
         return 0  # as in active_units
     return int((z.double().std(0, correction=1) > SMALLEST_DEVIATION).sum())

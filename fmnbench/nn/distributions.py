@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Generator, Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
@@ -15,6 +15,8 @@ from fmnbench.nn.decoding import Stepper, greedy, sample
 
 Shape: TypeAlias = Size | list[int] | tuple[int, ...]
 LOG_2PI = math.log(2 * math.pi)
+EXTREME = 80.0  # log variances to either side of 0 whose exponential float32 still holds, squared
+SHARP = 2.0**-12  # of |mean|: below such a deviation float32 keeps less than half of z − mean
 
 
 def _full(parameter: Tensor) -> Tensor:
@@ -42,15 +44,49 @@ class DiagonalNormal(Distribution):
     def variance(self) -> Tensor:
         return self.log_variance.exp()
 
+    @property
+    def sharp(self) -> Bool[Tensor, "... d"]:
+        """Whether z − mean over the deviation is lost in the rounding of a float32 sample z.
+
+        So it is too where the variance itself is hardly a float32 any more.
+        """
+        deviation = torch.exp(0.5 * self.log_variance)
+        return (deviation < SHARP * self._mean.abs()) | (self.log_variance.abs() > EXTREME)
+
     def rsample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
         """Returns samples that carry gradients; the randomness is the generator's."""
-        noise = torch.empty(
+        return self.at(self.noise(sample_shape, generator=generator))
+
+    def noise(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
+        """Returns standard normal numbers: those that samples are made of."""
+        return torch.empty(
             (*sample_shape, *self._mean.shape), dtype=self._mean.dtype, device=self._mean.device
         ).normal_(generator=generator)
+
+    def at(self, noise: Float[Tensor, "... d"]) -> Tensor:
+        """Returns the samples that noise makes: mean + deviation · noise."""
         return self._mean + torch.exp(0.5 * self.log_variance) * noise
 
     def log_prob(self, value: Float[Tensor, "... d"]) -> Tensor:
-        squares = (value - self._mean).square() * torch.exp(-self.log_variance)
+        return self._density(self._squares(value))
+
+    def log_prob_at(self, noise: Float[Tensor, "... d"]) -> Tensor:
+        """Returns the log-density of the samples that noise makes, also where it is `sharp`.
+
+        There `log_prob` of the sample would be that of a rounded one.
+        """
+        return self._density(
+            torch.where(self.sharp, noise.square(), self._squares(self.at(noise)))
+        )
+
+    def _squares(self, value: Float[Tensor, "... d"]) -> Tensor:
+        """Returns (value − mean)² / variance; what is beyond EXTREME is multiplied in before."""
+        beyond = self.log_variance - self.log_variance.clamp(-EXTREME, EXTREME)
+        largest = torch.finfo(beyond.dtype).max  # times 0, the square at the mean, it is still 0
+        scaled = (value - self._mean) * torch.exp(-0.5 * beyond).clamp_max(largest)
+        return scaled.square() * torch.exp(beyond - self.log_variance)
+
+    def _density(self, squares: Float[Tensor, "... d"]) -> Tensor:
         return -0.5 * (squares + self.log_variance + LOG_2PI).sum(-1)
 
     def entropy(self) -> Tensor:
@@ -256,22 +292,3 @@ def _paired(value: Num[Tensor, "*n x"], z: Float[Tensor, "*k d"]) -> tuple[Tenso
 Likelihood: TypeAlias = (
     IsotropicNormal | IndependentBernoulli | AutoregressiveBernoulli | AutoregressiveCategorical
 )
-
-
-def pairwise_features(
-    z: Float[Tensor, "n d"], mean: Float[Tensor, "m d"], log_variance: Float[Tensor, "m d"]
-) -> tuple[Float[Tensor, "f n"], Float[Tensor, "f m"]]:
-    """Returns a, b with a[:, i] · b[:, j] = log N(z_i; mean_j, diag exp(log_variance_j)), in nats.
-
-    The density is a quadratic in z, so all n × m of them are one matrix product with
-    f = 2d + 1 inner terms. In float64 and about the common mean, against cancellation.
-    """
-    centre = mean.detach().mean(0)
-    z, mean = (z - centre).double(), (mean - centre).double()
-    log_variance = log_variance.double()
-    precision = torch.exp(-log_variance)
-    weighted = mean * precision
-    constant = -0.5 * (weighted * mean + log_variance + LOG_2PI).sum(1, keepdim=True)
-    a = torch.cat([z.square(), z, z.new_ones(len(z), 1)], 1)
-    b = torch.cat([-0.5 * precision, weighted, constant], 1)
-    return a.T, b.T

@@ -42,12 +42,13 @@ class Model:
     def losses(
         self, x: Num[Tensor, "n x"], noise: Generator, progress: Progress
     ) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"], DiagonalNormal, Float[Tensor, "n d"]]:
-        """Returns a batch's loss, its four terms (without gradients), posterior and sample.
+        """Returns a batch's loss, its four terms (without gradients), posterior and its noise.
 
         loss = mean of the objective over rows + λ · critic, in nats.
         """
         q = self.vae.encode(x)
-        z = q.rsample(generator=noise)
+        epsilon = q.noise(generator=noise)
+        z = q.at(epsilon)
         reconstruction = -self.vae.decode(z).log_prob(x)
         kl = q.kl_from_standard()
         contrast = self._contrast(x, z, q)
@@ -56,7 +57,7 @@ class Model:
             # the mean over no dimensions would be no number
             rate = kl.mean() * kl.shape[1] if kl.shape[1] else kl.sum()
             terms = torch.stack([loss, reconstruction.mean(), rate, contrast])
-        return loss, terms, q, z
+        return loss, terms, q, epsilon
 
     def _contrast(
         self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
@@ -187,18 +188,20 @@ def validate(
     steps = epoch * math.ceil(len(splits.train) / track.batch_size)
     progress = Progress(step=steps, epoch=float(epoch))
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
-    latents: list[tuple[Tensor, Tensor, Tensor]] = []
+    latents: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     with isolated(seed, f"validation/global/{epoch}", rows.device):
         for x in rows.split(track.batch_size):
             with autocast(track.precision, rows.device):
-                _, terms, q, z = model.losses(x, noise, progress)
+                _, terms, q, epsilon = model.losses(x, noise, progress)
             totals.add_(terms, alpha=len(x) / len(rows))
-            latents.append((z, q.mean, q.log_variance))
+            latents.append((q.at(epsilon), q.mean, q.log_variance, epsilon))
     names = [f"validation.{name}" for name in TERMS]
     entry = dict(zip(names, totals.tolist(), strict=True))
     _require_finite(entry | {"epoch": float(epoch)}, "validation")
-    z, mean, log_variance = (torch.cat(parts) for parts in zip(*latents, strict=True))
-    information = minibatch_mutual_information(z, mean, log_variance, track.batch_size)
+    z, mean, log_variance, epsilon = (torch.cat(parts) for parts in zip(*latents, strict=True))
+    information = minibatch_mutual_information(
+        z, mean, log_variance, track.batch_size, noise=epsilon
+    )
     return entry | {"validation.mi_batch": information}
 
 

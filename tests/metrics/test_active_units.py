@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -27,6 +29,14 @@ def test_a_unit_at_the_threshold_is_not_active():
 
 def test_active_units_do_not_depend_on_where_the_means_lie():
     assert active_units(COLUMNS.double() + 1e4) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_active_units_refuse_means_that_are_not_finite(value):
+    mean = COLUMNS.clone()
+    mean[2, 3] = value
+    with pytest.raises(ValueError, match="1 of 4 mean rows hold values that are not finite"):
+        active_units(mean)
 
 
 @pytest.mark.parametrize("active", [0, 1, 3])

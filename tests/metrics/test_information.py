@@ -111,6 +111,82 @@ def test_information_is_log_n_when_posteriors_do_not_overlap():
     assert upper > 1e3  # without the row itself nothing explains it
 
 
+def sharp(log_variance, dtype, n=64):
+    """Posteriors of distinct rows, so sharp that samples are rounded, and their noise."""
+    mean = torch.randn(n, 3, generator=stream(0, "test/means"), dtype=torch.float64).to(dtype)
+    log_variance = torch.full_like(mean, log_variance)
+    noise = torch.randn(n, 3, generator=stream(0, "test/noise"), dtype=torch.float64).to(dtype)
+    return mean + torch.exp(0.5 * log_variance) * noise, mean, log_variance, noise
+
+
+SHARP = [-40.0, -90.0, -2000.0]  # a deviation of 2e-9, one of 3e-20, and one that float64 lacks
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("log_variance", SHARP)
+def test_information_is_log_n_of_distinct_rows_however_sharp_their_posteriors(log_variance, dtype):
+    z, mean, log_variance, noise = sharp(log_variance, dtype)
+    for given in ({"noise": noise}, {}):
+        lower, upper = mutual_information_bounds(z, mean, log_variance, **given)
+        assert lower == pytest.approx(math.log(64), rel=1e-12)
+        assert upper > 1e10  # inf where float64 holds nothing of the other rows
+
+
+@pytest.mark.parametrize("log_variance", SHARP)
+def test_information_is_zero_of_equal_rows_however_sharp_their_posteriors(log_variance):
+    _, mean, log_variance, noise = sharp(log_variance, torch.float32)
+    same = mean[:1].expand_as(mean)
+    given = mutual_information_bounds(same, same, log_variance, noise=noise)
+    assert given == pytest.approx((0, 0), abs=1e-9)
+    given = minibatch_mutual_information(same, same, log_variance, 16, noise=noise)
+    # the entropy is closed-form, its sample not: deviation √(3 / 2) a row, 4 standard errors
+    assert given == pytest.approx(0, abs=4 * math.sqrt(1.5 / 64))
+
+
+@pytest.mark.parametrize("log_variance", SHARP)
+def test_minibatch_estimate_takes_the_densities_of_sharp_posteriors_from_the_noise(log_variance):
+    z, mean, log_variance, noise = sharp(log_variance, torch.float32)
+    given = minibatch_mutual_information(z, mean, log_variance, 16, noise=noise)
+    # own densities alone: −½ noise² against its mean, −½ for each of three dimensions
+    truth = math.log(16) + 0.5 * (noise.double().square().sum(1).mean().item() - 3)
+    assert given == pytest.approx(truth, rel=1e-12)
+
+
+def test_both_ways_to_the_densities_agree_where_both_have_the_digits():
+    z, mean, log_variance = posteriors(300)
+    noise = (z - mean) * torch.exp(-0.5 * log_variance)
+    ordinary = mutual_information_bounds(z, mean, log_variance, noise=noise)
+    # one more dimension, the same for all rows, is sharp and says nothing
+    parts = (torch.cat([part, 0 * part[:, :1] + 1], 1) for part in (z, mean))
+    wide = torch.cat([log_variance, torch.full_like(log_variance[:, :1], -100.0)], 1)
+    noise = torch.cat([noise, noise[:, :1]], 1)
+    assert mutual_information_bounds(*parts, wide, noise=noise) == pytest.approx(
+        ordinary, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("which", ["z", "mean", "log_variance", "noise"])
+def test_estimates_refuse_values_that_are_not_finite(which, value):
+    z, mean, log_variance, noise = sharp(0.0, torch.float64)
+    rows = {"z": z, "mean": mean, "log_variance": log_variance, "noise": noise}
+    rows[which][[3, 5], 1] = value
+    message = f"2 of 64 {which} rows hold values that are not finite"
+    with pytest.raises(ValueError, match=message):
+        mutual_information_bounds(**rows)
+    with pytest.raises(ValueError, match=message):
+        minibatch_mutual_information(**rows, batch_size=16)
+
+
+def test_estimates_that_float64_cannot_hold_are_refused_not_nan():
+    z, mean, log_variance, _ = sharp(-2000.0, torch.float64)
+    z = z + 1e-9  # no sample of these posteriors
+    with pytest.raises(ValueError, match="cannot be computed"):
+        mutual_information_bounds(z, mean, log_variance)
+    with pytest.raises(ValueError, match="cannot be computed"):
+        minibatch_mutual_information(z, mean, log_variance, 16)
+
+
 def test_lower_bound_never_exceeds_log_n_and_upper_bound_lies_above():
     for overlap in (1e-6, 1e-2, 1.0, 100.0):
         lower, upper = mutual_information_bounds(*posteriors(50, overlap=overlap))

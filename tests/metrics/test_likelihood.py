@@ -49,6 +49,38 @@ def test_importance_weighted_nll_survives_weights_beyond_the_range_of_floats():
     assert importance_weighted_nll(log_weights).item() == pytest.approx(truth, rel=1e-12)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_importance_weighted_nll_refuses_weights_that_are_no_numbers(value):
+    log_weights = torch.zeros(4, 3)
+    log_weights[2, 1] = value
+    with pytest.raises(ValueError, match="1 of 3 rows have no finite importance weights"):
+        importance_weighted_nll(log_weights)
+
+
+def test_a_weight_may_be_zero_but_not_all_of_a_row():
+    log_weights = torch.tensor([[-math.inf, -math.inf], [0.0, -math.inf]])
+    assert importance_weighted_nll(log_weights[:, :1]).item() == pytest.approx(math.log(2))
+    with pytest.raises(ValueError, match="1 of 2 rows have no finite importance weights"):
+        importance_weighted_nll(log_weights)
+
+
+@pytest.mark.parametrize("log_variance", [-40.0, -90.0])
+def test_nll_of_a_posterior_that_rounds_its_samples_away_is_that_of_its_noise(log_variance):
+    of = evaluation(1.0, rows=64, nll_samples=20)
+    of.splits = of.splits.to(torch.device("cpu"), torch.float32)
+    with torch.no_grad():
+        of.vae.float().log_variance.fill_(log_variance)
+    noise = of.posterior.noise((20,), generator=of.stream("nll")).double()
+    z = of.posterior.mean.double()  # of every sample, in float32
+    p = distributions.Normal(of.vae.double().decoder(z), 1.0).log_prob(of.x.double()).sum(1)
+    prior = distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    posterior = -0.5 * (noise.square() + log_variance + math.log(2 * math.pi)).sum(2)
+    truth = importance_weighted_nll(p + prior - posterior).mean().item()
+    of.vae.float()
+    # float32 sums near 100 nats
+    assert value("nll", of) == pytest.approx(truth, abs=1e-4)
+
+
 @pytest.mark.parametrize("noise", NOISES)
 def test_nll_of_the_exact_posterior_is_the_exact_nll(noise):
     of = evaluation(noise, nll_samples=3)

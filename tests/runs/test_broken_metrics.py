@@ -40,13 +40,18 @@ BROKEN = {
 }
 
 
-def evaluated(test_rows=20):
+def evaluated(test_rows=20, log_variance=None):
     rows = torch.empty(60, 6).normal_(generator=stream(0, "test/rows"))
     data = Splits(
         train=rows[:30], validation=rows[30:40], test=rows[40 : 40 + test_rows], kind="vectors"
     )
     spec = resolve(Task(track=TRACK, critic="none"), 0)
-    return evaluate(build(spec, data).vae, data, spec, Clock())
+    vae = build(spec, data).vae
+    if log_variance is not None:
+        with torch.no_grad():
+            vae.posterior_head.weight[2:].zero_()
+            vae.posterior_head.bias[2:].fill_(log_variance)
+    return evaluate(vae, data, spec, Clock())
 
 
 @pytest.mark.parametrize("value", NUMBERS.values(), ids=NUMBERS)
@@ -79,3 +84,19 @@ def test_a_record_keeps_the_causes_and_one_without_them_is_as_before(make_result
     result = make_result(metrics={"kl": 1.0}, broken={"nll": "is nan"})
     assert schema.parse(schema.dump(result), "it").result == result
     assert b"broken" not in schema.dump(make_result(metrics={"kl": 1.0}))
+
+
+def test_posteriors_sharper_than_float32_break_no_metric():
+    values, broken = evaluated(log_variance=-90.0)
+    assert broken == {}
+    assert values["mi_lower"] == values["mi_ceiling"] == pytest.approx(math.log(20))
+    # −½ log variance for each of two dimensions is what such a posterior costs
+    assert values["kl"] == pytest.approx(90, abs=5)
+    assert values["nll"] == pytest.approx(-values["elbo"], abs=5)
+
+
+def test_posteriors_that_float64_does_not_hold_break_only_the_bound_that_is_infinite():
+    values, broken = evaluated(log_variance=-2000.0)
+    assert broken == {"mi_upper": "is inf"}
+    assert values["mi_lower"] == pytest.approx(math.log(20))
+    assert values["nll"] == pytest.approx(-values["elbo"], abs=5)

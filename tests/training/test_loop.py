@@ -14,7 +14,7 @@ from fmnbench.rng import stream
 from fmnbench.runs.run import Conditions, build, execute
 from fmnbench.spec import Task, Track
 from fmnbench.training.checkpoint import Checkpoint, Progression
-from fmnbench.training.loop import train
+from fmnbench.training.loop import train, validate
 
 QUIET = lambda epoch, entry: None  # noqa: E731 - a listener that hears nothing
 
@@ -139,6 +139,19 @@ def test_training_stops_after_patience_validations_without_improvement():
 def test_validation_happens_every_few_epochs_only():
     _, progression = trained(splits(), spec(epochs=5, validate_every=2))
     assert ["validation.loss" in entry for entry in progression.curve] == [0, 1, 0, 1, 0]
+
+
+def test_validation_measures_the_information_of_posteriors_that_round_their_samples_away():
+    data, run = splits(), spec()
+    model = build(run, data)
+    with torch.no_grad():
+        model.vae.posterior_head.weight[3:].zero_()
+        model.vae.posterior_head.bias[3:].fill_(-90.0)
+    entry = validate(model, data, run.track, run.seed, 1)
+    ceiling = (16 * math.log(16) + 4 * math.log(4)) / 20
+    # own densities are sampled: deviation √(3 / 2) a row, 4 standard errors
+    assert entry["validation.mi_batch"] == pytest.approx(ceiling, abs=4 * math.sqrt(1.5 / 20))
+    assert entry["validation.kl"] == pytest.approx(0.5 * 3 * 90, abs=5)
 
 
 def test_training_terms_are_means_over_rows_also_with_a_short_last_batch():
