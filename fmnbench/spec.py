@@ -46,6 +46,17 @@ def added(default: Value) -> Value:
     return marked  # type: ignore[no-any-return]  # dataclasses' own stub does the same
 
 
+def aside(default: Value) -> Value:
+    """The declaration of a field that moves no number: it is in no key, file or comparison."""
+    marked: Any = dataclasses.field(default=default, compare=False)
+    return marked  # type: ignore[no-any-return]  # dataclasses' own stub does the same
+
+
+def compared(kind: type) -> list[str]:
+    """Returns the names of a dataclass's fields, without those aside."""
+    return [field.name for field in dataclasses.fields(kind) if field.compare]
+
+
 @functools.cache
 def added_fields(kind: type) -> Mapping[str, object]:
     """Returns the fields of a dataclass that were added later, with their defaults."""
@@ -59,8 +70,8 @@ def added_fields(kind: type) -> Mapping[str, object]:
 def identity(value: object) -> Any:  # noqa: ANN401 - a dict of a record, else the value itself
     """Returns a record of this module as keys and files hold it: as nested dicts.
 
-    Fields that were added later stand in it only where they are set; values that are no
-    dataclasses are returned as they are.
+    Fields that were added later stand in it only where they are set, and those aside never;
+    values that are no dataclasses are returned as they are.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         later = dict(added_fields(type(value)))
@@ -68,8 +79,8 @@ def identity(value: object) -> Any:  # noqa: ANN401 - a dict of a record, else t
             later |= value.meaning_of_absence
         return {
             name: identity(each)
-            for name, each in vars(value).items()
-            if later.get(name, ...) != each
+            for name in compared(type(value))
+            if later.get(name, ...) != (each := getattr(value, name))
         }
     if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
         return tuple(map(identity, value))
@@ -87,7 +98,9 @@ class Track:
     With a `plateau`, so many validations with a worse bound, after the first `plateau_from`
     epochs, halve the learning rate and restore the best weights; after `halvings` of them training
     stops, and the best weights are evaluated (He et al. 2019). With a `length_pool` batches are
-    of texts of like length, out of so many random batches at a time.
+    of texts of like length, out of so many random batches at a time. `report_metrics`: whether the
+    project report's own metrics (`report.*`) are computed as well; on texts they take as long as
+    the likelihood.
     """
 
     name: str
@@ -110,6 +123,7 @@ class Track:
     halvings: int = added(5)
     length_pool: int | None = added(None)
     patience_watches: Literal["bound", "loss"] = added("bound")
+    report_metrics: bool = aside(False)
 
     def __post_init__(self) -> None:
         for name in POSITIVE:

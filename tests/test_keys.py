@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 import sys
 
-from fmnbench.spec import KEY_LENGTH, RunSpec, Track
+from fmnbench.spec import KEY_LENGTH, RunSpec, Track, compared
 
 GOLDEN = RunSpec(
     track=Track(
@@ -75,10 +75,17 @@ def test_a_key_is_the_same_in_every_process_and_version():
 def test_every_field_moves_the_key():
     fields = {field.name for field in dataclasses.fields(RunSpec)}
     assert set(OTHER) == fields - {"track"}
-    assert set(OTHER_TRACK) == {field.name for field in dataclasses.fields(Track)}
+    assert set(OTHER_TRACK) == set(compared(Track))
     keys = [dataclasses.replace(GOLDEN, **{name: value}).key for name, value in OTHER.items()]
     for name, value in OTHER_TRACK.items():
         track = dataclasses.replace(GOLDEN.track, **{name: value})
         keys.append(dataclasses.replace(GOLDEN, track=track).key)
     assert len({GOLDEN.key, *keys}) == 1 + len(OTHER) + len(OTHER_TRACK)
     assert {len(key) for key in keys} == {KEY_LENGTH}
+
+
+def test_whether_the_reports_metrics_are_computed_moves_no_key_and_is_in_no_file():
+    track = dataclasses.replace(GOLDEN.track, report_metrics=True)
+    assert track == GOLDEN.track
+    assert dataclasses.replace(GOLDEN, track=track).key == GOLDEN_KEY
+    assert "report_metrics" not in track.identity

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from fmnbench.spec import Result, RunSpec, Settings, Task, Track
+from fmnbench.spec import Result, RunSpec, Settings, Task, Track, compared
 
 OF_THE_ROW = ("critic", "objective")  # versions that may differ between rows of one table
 
@@ -110,10 +110,10 @@ def covers(given: Task, filled: Task) -> bool:
 def _covers_track(given: Track, filled: Track) -> bool:
     nested = ("dataset_settings", "architecture_settings")
     return all(
-        _within(getattr(given, field.name), getattr(filled, field.name))
-        if field.name in nested
-        else getattr(given, field.name) == getattr(filled, field.name)
-        for field in dataclasses.fields(Track)
+        _within(getattr(given, name), getattr(filled, name))
+        if name in nested
+        else getattr(given, name) == getattr(filled, name)
+        for name in compared(Track)
     )
 
 
@@ -146,9 +146,9 @@ def _old_parts(old: Result, newest: Result, newest_of_row: Result) -> str:
 def _difference(track: Track, variants: Sequence[Track]) -> str:
     """Returns in what a track differs from others of its name, in brackets; "" if it is alone."""
     fields = [
-        field.name
-        for field in dataclasses.fields(Track)
-        if any(getattr(track, field.name) != getattr(other, field.name) for other in variants)
+        name
+        for name in compared(Track)
+        if any(getattr(track, name) != getattr(other, name) for other in variants)
     ]
     values = ", ".join(f"{name} = {getattr(track, name)}" for name in fields)
     return f" ({values})" if values else ""

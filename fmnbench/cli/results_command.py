@@ -18,7 +18,7 @@ from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import unknown
 from fmnbench.records.store import Store
-from fmnbench.spec import Result, Status
+from fmnbench.spec import Result, Status, Track, compared
 
 
 class ResultsVerbs(Verbs):
@@ -151,7 +151,7 @@ def _print(result: Result) -> None:
         typer.echo(result.error)
     for attempt in result.history:
         typer.echo(f"tried before: {attempt.status}: {attempt.error}")
-    _section("track", {name: value for name, value in vars(track).items() if name != "name"})
+    _section("track", {name: getattr(track, name) for name in compared(Track) if name != "name"})
     _section(f"critic {spec.critic}", {**spec.critic_settings, "lambda": spec.lambda_})
     _section(f"objective {spec.objective}", spec.objective_settings)
     _section("metrics", result.metrics)

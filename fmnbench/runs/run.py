@@ -28,6 +28,7 @@ from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec, Status
 from fmnbench.training.loop import EpochReport, Model, train
 
 WEIGHTS = "weights.safetensors"
+REPORT = "report."  # the names of the project report's metrics start with it
 BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 TORCH = str(Path(torch.__file__).parent)
@@ -212,16 +213,15 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
 def evaluate(
     vae: VAE, splits: Splits, spec: RunSpec, clock: Clock
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Returns each registered metric that applies, and the causes of those that are broken.
+    """Returns each metric that the run wants and that applies, and the causes of broken ones.
 
-    A trial of tuning has those of OF_TRIALS.
     A metric that raises an error or is not finite costs no other its value. Books the seconds
     of each.
     """
     evaluation = evaluation_of(vae, splits, spec)
     values: dict[str, float] = {}
     broken: dict[str, str] = {}
-    for name in metrics.names() if spec.judged == "test" else OF_TRIALS:
+    for name in _wanted(spec):
         metric = metrics.get(name)
         try:
             value = _number(metric(evaluation))
@@ -240,6 +240,14 @@ def evaluate(
                 broken[name] = f"is {value}"
         clock.lap(f"metric.{name}")
     return values, broken
+
+
+def _wanted(spec: RunSpec) -> Sequence[str]:
+    """The metrics of a run: a trial of tuning has few, and few tracks have the report's own."""
+    if spec.judged != "test":
+        return OF_TRIALS
+    wants_report = spec.track.report_metrics
+    return [name for name in metrics.names() if wants_report or not name.startswith(REPORT)]
 
 
 def _number(value: object) -> float:

@@ -1,5 +1,6 @@
 """A metric that goes wrong costs its own value alone, and its cause stands in the record."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -40,12 +41,12 @@ BROKEN = {
 }
 
 
-def evaluated(test_rows=20, log_variance=None):
+def evaluated(test_rows=20, log_variance=None, **recipe):
     rows = torch.empty(60, 6).normal_(generator=stream(0, "test/rows"))
     data = Splits(
         train=rows[:30], validation=rows[30:40], test=rows[40 : 40 + test_rows], kind="vectors"
     )
-    spec = resolve(Task(track=TRACK, critic="none"), 0)
+    spec = resolve(Task(track=dataclasses.replace(TRACK, **recipe), critic="none"), 0)
     vae = build(spec, data).vae
     if log_variance is not None:
         with torch.no_grad():
@@ -100,3 +101,11 @@ def test_posteriors_that_float64_does_not_hold_break_only_the_bound_that_is_infi
     assert broken == {"mi_upper": "is inf"}
     assert values["mi_lower"] == pytest.approx(math.log(20))
     assert values["nll"] == pytest.approx(-values["elbo"], abs=5)
+
+
+def test_the_reports_metrics_are_computed_on_request_and_move_no_other():
+    plain, _ = evaluated()
+    both, _ = evaluated(report_metrics=True)
+    assert not [name for name in plain if name.startswith("report.")]
+    assert len(both) == len(plain) + 5
+    assert plain.items() <= both.items()
