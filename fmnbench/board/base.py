@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from fmnbench.board.published import Published
+from fmnbench.board.relations import Superseded
 from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "report"]
@@ -95,7 +96,8 @@ class Board:
     """One table: the rows of one track.
 
     `seeds` are those that all rows are compared by, `left_out` those that only some rows have.
-    `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1.
+    `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1. A `superseded`
+    track is shown and not run any more.
     """
 
     title: str
@@ -109,6 +111,7 @@ class Board:
     notes: tuple[str, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
     left_out: tuple[int, ...] = ()
+    superseded: Superseded | None = None
 
     @property
     def is_compared(self) -> bool:

@@ -11,7 +11,7 @@ from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
 from fmnbench.board.labels import labels
 from fmnbench.board.latent_free import with_references
 from fmnbench.board.published import Published
-from fmnbench.board.relations import Relations
+from fmnbench.board.relations import Relations, changed_settings
 from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
@@ -44,10 +44,17 @@ def boards(
     `seeds`, and a row that lacks one is a hole; without them a table has the seeds that all of
     its rows share, or all seeds if there are none.
     """
+    relations = relations or Relations()
     found = sheets(results, with_published(results, expected, published))
-    return [
+    made = [
         _board(sheet, free, protocol, published, seeds_of(sheet, seeds))
-        for sheet, free in with_references(found, relations or Relations())
+        for sheet, free in with_references(found, relations)
+    ]
+    return [
+        dataclasses.replace(
+            board, superseded=relations.superseded.get(changed_settings(board.track.name)[0])
+        )
+        for board in made
     ]
 
 

@@ -27,7 +27,7 @@ def title(board: Board) -> str:
 
 
 def held_fixed(board: Board) -> str:
-    """Returns what all rows of a table share."""
+    """Returns what all rows of a table share, and the track that replaces theirs, if one does."""
     track = board.track
     watched = "improvement" if track.patience_watches == "loss" else "a better ELBO"
     pause = f", early stopping after {track.patience} validations without {watched}"
@@ -47,7 +47,9 @@ def held_fixed(board: Board) -> str:
         *([f"gradient norm at most {track.gradient_clip:g}"] if track.gradient_clip else []),
         track.precision,
     ]
-    return f"Held fixed: {'; '.join(parts)}."
+    old = board.superseded
+    replaced = f" Replaced by the track {old.by}: {old.reason}." if old else ""
+    return f"Held fixed: {'; '.join(parts)}.{replaced}"
 
 
 def methods(board: Board) -> str:

@@ -4,7 +4,9 @@ import math
 import pytest
 
 from fmnbench.board import boards
+from fmnbench.board.relations import Relations, Superseded
 from fmnbench.report import render
+from fmnbench.report.captions import held_fixed
 from fmnbench.spec import Task
 
 NLL = {0: 10.0, 1: 11.0, 2: 13.0}
@@ -228,3 +230,14 @@ def test_a_row_with_a_hole_does_not_compete(row, make_result):
         False,
         False,
     ]
+
+
+def test_the_table_of_a_superseded_track_names_the_track_that_replaces_it(row):
+    old = Superseded(by="toy-mlp.v2", reason="its weights started elsewhere")
+    results = row(NLL)
+    known = Relations(superseded={results[0].spec.track.name: old})
+    board = only(results, relations=known)
+    assert held_fixed(board).endswith(
+        "Replaced by the track toy-mlp.v2: its weights started elsewhere."
+    )
+    assert "Replaced" not in held_fixed(only(results))
