@@ -1,0 +1,166 @@
+"""What `fmnbench report` does: from the records of a store to a leaderboard, shown or written."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import cast
+
+import typer
+from rich.console import Console
+
+from fmnbench.board import Board, Protocol, Relations, boards, with_conclusions
+from fmnbench.board.published import published, with_copies
+from fmnbench.board.relations import changed_settings
+from fmnbench.cli.usage import SOME_FAILED
+from fmnbench.errors import UsageError, unknown
+from fmnbench.files import write_atomically
+from fmnbench.gallery.figures import draw_information
+from fmnbench.planning.suite import Suite, relations
+from fmnbench.planning.suite_file import all_suites, load_suite
+from fmnbench.records.store import Store
+from fmnbench.report import Options, render
+from fmnbench.spec import Result, Task
+
+BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where no format is given
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """The leaderboard that a user asked for; the options of `fmnbench report`."""
+
+    store: Path
+    suites: Sequence[str] = ()
+    tracks: Sequence[str] = ()
+    seeds: Sequence[int] | None = None
+    protocol: str | None = None
+    format: str | None = None
+    out: Path | None = None
+    compare: bool = False
+    pictures: bool = False
+
+
+def show(request: Request) -> int:
+    """Prints or writes the leaderboard; returns the exit code."""
+    store = Store(request.store)
+    suites = [load_suite(name, for_runs=False) for name in request.suites]
+    known = relations([*all_suites(for_runs=False), *suites])
+    expected = _expected(suites)
+    stored = list(dict.fromkeys(path.parent.name for path in store.paths()))
+    chosen = _chosen(request.tracks, expected, stored)
+    chosen = chosen or (list(expected) if suites else stored)
+    expected = {name: rows for name, rows in expected.items() if name in chosen}
+    results, errors = store.results(known.needed(chosen, stored))
+    made = _boards(results, expected, known, request)
+    made = [board for board in made if board.track.name in chosen]
+    if request.pictures:
+        _draw(made, results, store)
+    _print(made, request)
+    changed = [] if request.tracks else [name for name in stored if _is_changed(name, chosen)]
+    if changed:
+        typer.echo(
+            f"Not shown, as settings of the suite were changed: {', '.join(changed)}. "
+            "`fmnbench report --track NAME` shows such a table.",
+            err=True,
+        )
+    for error in errors:
+        typer.echo(f"{error.label}, left out: {error}", err=True)
+    return SOME_FAILED if errors else 0
+
+
+def _draw(made: Sequence[Board], results: Sequence[Result], store: Store) -> None:
+    from fmnbench.gallery.drawing import draw  # imports torch
+
+    draw_information(made, results, _figures(store.folder))
+    for key, reason in draw(made, results, store, _figures(store.folder)).items():
+        typer.echo(f"no picture of {key}: {reason}", err=True)
+
+
+def _print(made: Sequence[Board], request: Request) -> None:
+    out = request.out
+    on_terminal = out is None and sys.stdout.isatty()
+    suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
+    name = request.format or ("rich" if on_terminal else suited)
+    text = render(made, name, _options(request.store, out, on_terminal=on_terminal))
+    if out is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        _write(out, text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UsageError(f"--out '{path}' cannot be written: {error.strerror}.") from None
+
+
+def _expected(suites: Sequence[Suite]) -> dict[str, list[Task]]:
+    """Returns the rows that suites ask for, by track."""
+    rows: dict[str, list[Task]] = {}
+    for suite in suites:
+        for comparison in suite.comparisons:
+            for task in comparison.tasks():
+                rows.setdefault(task.track.name, []).append(task)
+    return rows
+
+
+def _chosen(
+    tracks: Sequence[str], expected: Collection[str], stored: Collection[str]
+) -> list[str]:
+    """Returns the tracks of --track; one without records that no suite names is an error."""
+    known = sorted({*expected, *stored})
+    for name in tracks:
+        if name not in known:
+            raise unknown("track", name, known)
+    return list(tracks)
+
+
+def _is_changed(track: str, chosen: Collection[str]) -> bool:
+    """Whether a track that is not chosen is a chosen one with changed settings."""
+    return track not in chosen and changed_settings(track)[0] in chosen
+
+
+def _boards(
+    results: Sequence[Result],
+    expected: dict[str, list[Task]],
+    relations: Relations,
+    request: Request,
+) -> list[Board]:
+    """Returns the boards of one protocol, or of both where a published table was re-run."""
+    values = with_copies(published(), relations.smaller_copies)
+    beside = values if request.compare else ()
+    seeds = request.seeds
+    if request.protocol is not None:
+        protocol = cast(Protocol, request.protocol)
+        return boards(results, protocol, expected, beside, relations, seeds)
+    tracks = {value.track for value in values if value.metric.startswith("report.")}
+    reruns = [result for result in results if result.spec.track.name in tracks]
+    wanted = {track: rows for track, rows in expected.items() if track in tracks}
+    standard = boards(results, "standard", expected, beside, relations, seeds)
+    rerun = boards(reruns, "report", wanted, values, relations, seeds)
+    return standard + with_conclusions(rerun, standard, results, relations.judges)
+
+
+def _options(store: Path, out: Path | None, *, on_terminal: bool) -> Options:
+    """Returns how to render; links lead to the store from the file, or from beside the store."""
+    here = store.resolve()
+    base = out.parent.resolve() if out else here.parent
+    links = Path(os.path.relpath(here, base)).as_posix()
+    if on_terminal:
+        return Options(width=Console().width, color=True, links=links)
+    drawn = {
+        path: Path(os.path.relpath(path, base)).as_posix()
+        for path in sorted(_figures(store).glob("*/*"))
+    }
+    return Options(
+        links=links,
+        pictures={path.stem: link for path, link in drawn.items() if path.suffix == ".png"},
+        texts={path.stem: link for path, link in drawn.items() if path.suffix == ".md"},
+        figures={f"{path.parent.name}/{path.name}": link for path, link in drawn.items()},
+    )
+
+
+def _figures(store: Path) -> Path:
+    return store.resolve().parent / "figures"
