@@ -256,7 +256,9 @@ class Result:
     `metrics` are values by the names of registered metrics; `curve`
     has one entry per epoch; `timings` are seconds by phase, and TRAIN_PROCESSOR those of all
     cores in training on a CPU. `error` is set unless status is done. `broken` has the cause for
-    each metric that raised an error or was not finite.
+    each metric that raised an error or was not finite. `metric_versions` names the definition of
+    each metric that was computed or declined; a declined one has neither a value nor a cause.
+    Records from before these were kept have none (`records.definitions`).
     """
 
     spec: RunSpec
@@ -269,6 +271,7 @@ class Result:
     history: tuple[Attempt, ...] = ()
     schema: int = SCHEMA
     broken: Mapping[str, str] = added({})
+    metric_versions: Mapping[str, str] = added({})
 
     @property
     def numbers(self) -> str:

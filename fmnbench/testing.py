@@ -47,6 +47,8 @@ def check_dataset(name: str, /, **settings: Setting) -> None:
     shared = sum(len(rows[one] & rows[other]) for one, other in ((0, 1), (0, 2), (1, 2)))
     allowed = class_of(make).shared_rows
     assert shared <= allowed, f"{name} has {shared} rows that are in two splits"
+    kind = datasets.entry(name).attributes.get("kind", splits.kind)
+    assert kind == splits.kind, f"{name} is declared as {kind}; its rows are {splits.kind}"
     if splits.kind == "texts":
         _check_texts(splits, name)
     if splits.kind == "images":

@@ -29,7 +29,8 @@ class Cell:
 
     `half_width` is that of the 95 % confidence interval of the mean. `best` is the best mean of
     the column, `tied` a row that a paired test does not separate from it. `notes` are footnote
-    numbers. `within` says whether the mean is near what was published.
+    numbers. `within` says whether the mean is near what was published. An `outdated` cell has
+    values by a definition of the past; it is compared with nothing.
     """
 
     n: int = 0
@@ -42,6 +43,7 @@ class Cell:
     notes: tuple[int, ...] = ()
     published: Published | None = None
     within: bool | None = None
+    outdated: bool = False
 
     @property
     def bold(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fmnbench.board.base import TIME, Board, Cell, Column, Notes, Protocol, Reference, Row
 from fmnbench.board.columns import CEILINGS, columns
 from fmnbench.board.comparison import beside, with_published
-from fmnbench.board.flags import ceiling_flag, row_flags, seed_list
+from fmnbench.board.flags import ceiling_flag, definition_flag, row_flags, seed_list
 from fmnbench.board.labels import labels
 from fmnbench.board.latent_free import with_references
 from fmnbench.board.published import Published
@@ -16,6 +16,7 @@ from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.ties import with_bold
+from fmnbench.records.definitions import Definitions
 from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
 
 REFERENCES = {  # label -> metrics of the table whose reference it is
@@ -46,8 +47,9 @@ def boards(
     """
     relations = relations or Relations()
     found = sheets(results, with_published(results, expected, published))
+    here = Definitions.here()
     made = [
-        _board(sheet, free, protocol, published, seeds_of(sheet, seeds))
+        _board(sheet, free, protocol, published, seeds_of(sheet, seeds), here)
         for sheet, free in with_references(found, relations)
     ]
     return [
@@ -64,6 +66,7 @@ def _board(
     protocol: Protocol,
     published: Sequence[Published],
     seeds: Seeds,
+    definitions: Definitions,
 ) -> Board:
     sheet = on_seeds(sheet, seeds.shown)
     done = _done(sheet.current)
@@ -75,6 +78,8 @@ def _board(
         references=_means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())]),
         latent_free=free,
         plain=_plain(sheet, seeds.shown),
+        definitions=definitions,
+        several=definitions.several(done),
     )
     notes = Notes()
     rows = [
@@ -107,6 +112,8 @@ class _Table:
     references: Mapping[str, float]
     latent_free: Reference | None
     plain: Mapping[int, Result]
+    definitions: Definitions
+    several: frozenset[str]  # metrics of several definitions
 
 
 def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
@@ -166,13 +173,15 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
             hole += f": {broken[0][:LONGEST]}"
         marks = () if whole and not broken else (notes.add(f"{label}: {hole}"),)
         return Cell(hole=hole, notes=marks)
-    flag = ceiling_flag(metric, mean(values), table.ceilings)
+    definition = definition_flag(metric, line.results, table.definitions, table.several)
+    flags = [ceiling_flag(metric, mean(values), table.ceilings), definition]
     return Cell(
         n=len(values),
         mean=mean(values),
         std=std(values, population=table.protocol == "report") if len(values) > 1 else None,
         half_width=interval(values),
-        notes=(notes.add(flag),) if flag else (),
+        notes=tuple(notes.add(flag) for flag in flags if flag),
+        outdated=definition is not None,
     )
 
 

@@ -38,7 +38,7 @@ def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]
     """
     if protocol == "report":
         return tuple(_column(name) for name in REPORT)
-    present = {name for result in results for name in result.metrics}
+    present = {name for result in results for name in (*result.metrics, *result.broken)}
     names = [name for name in STANDARD if name in present or name not in OPTIONAL]
     built_in = {entry.name for entry in metrics.entries() if entry.origin == BUILT_IN}
     names += sorted(present - built_in)

@@ -1,10 +1,11 @@
 """Warnings about a row that its numbers alone do not show."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fmnbench.board.base import Reference
 from fmnbench.board.columns import CEILINGS
+from fmnbench.records.definitions import Definitions
 from fmnbench.spec import Result
 
 IGNORES_Z = 1e-3  # z_dependence: decoder variance over z per variance of the data
@@ -76,6 +77,19 @@ def ceiling_flag(metric: str, value: float, ceilings: Mapping[str, float]) -> st
         f"the value is within 5 % of the ceiling of this estimate, {ceiling:.2f} nats: "
         "the information may be larger"
     )
+
+
+def definition_flag(
+    metric: str, results: Mapping[int, Result], here: Definitions, several: Collection[str]
+) -> str | None:
+    """Returns a warning if values were computed by a definition that is not today's.
+
+    `several` are metrics, not registered here, of which a table holds several definitions.
+    """
+    if metric in several:
+        return f"the values of {metric} were computed by several definitions, and are not compared"
+    old = [seed for seed, result in results.items() if not here.holds(metric, result)]
+    return f"computed by an older definition of {metric}{_where(old, results)}" if old else None
 
 
 def _where(seeds: Sequence[int], results: Mapping[int, Result]) -> str:

@@ -23,7 +23,7 @@ def with_bold(
         rivals = [
             index
             for index, row in enumerate(marked)
-            if not row.stale and row.cells[name].mean is not None
+            if not row.stale and row.cells[name].mean is not None and not row.cells[name].outdated
         ]
         if len(rivals) < FEWEST:
             continue

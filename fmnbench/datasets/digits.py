@@ -12,6 +12,7 @@ TRAIN, VALIDATION = 1257, 180  # rows; the other 360 of 1,797 are the test split
 
 @datasets.register(
     "digits",
+    kind="images",
     source="Alpaydin & Kaynak 1998 (UCI), scikit-learn",
     licence="CC BY 4.0",
     embedded=True,

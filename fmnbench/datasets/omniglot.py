@@ -34,6 +34,7 @@ LAKE = "https://github.com/brendenlake/omniglot/raw/master/python/"
 
 @datasets.register(
     "omniglot",
+    kind="images",
     source="Lake et al. 2015; 28×28 and splits after Burda et al. 2016 and Kim et al. 2018",
     licence="MIT",
     version=1,

@@ -5,7 +5,7 @@ from fmnbench.registry import datasets
 
 
 @datasets.register(
-    "ptb", source="Marcus et al. 1993; Mikolov et al. 2010", licence="LDC", version=1
+    "ptb", kind="texts", source="Marcus et al. 1993; Mikolov et al. 2010", licence="LDC", version=1
 )
 class PTB(CachedTexts):
     """Sentences of the Wall Street Journal, 10,000 words: Mikolov's form of the Penn Treebank."""

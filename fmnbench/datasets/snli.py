@@ -6,6 +6,7 @@ from fmnbench.registry import datasets
 
 @datasets.register(
     "snli",
+    kind="texts",
     source="Bowman et al. 2015, a sample of Li et al. 2019",
     licence="CC BY-SA 4.0",
     version=1,

@@ -6,7 +6,12 @@ from fmnbench.registry import datasets
 
 
 @datasets.register(
-    "synthetic-text", source="He et al. 2019, sec. 3.1", licence="MIT", embedded=True, version=1
+    "synthetic-text",
+    kind="texts",
+    source="He et al. 2019, sec. 3.1",
+    licence="MIT",
+    embedded=True,
+    version=1,
 )
 class SyntheticText(Dataset):
     """Sentences of 10 words from a random LSTM that sees z in the plane; the true NLL is known.

@@ -5,7 +5,9 @@ from fmnbench.errors import UsageError
 from fmnbench.registry import datasets
 
 
-@datasets.register("text", source="the user's own files", licence="the files' own", version=1)
+@datasets.register(
+    "text", kind="texts", source="the user's own files", licence="the files' own", version=1
+)
 class Text(CachedTexts):
     """Any three UTF-8 files, one document a line, imported under a `name`.
 

@@ -66,7 +66,12 @@ def mixture(rows_per_class: int = 20_000) -> Mixture:
 
 
 @datasets.register(
-    "toy", source="project report, Table 1", licence="MIT", embedded=True, version=1
+    "toy",
+    kind="vectors",
+    source="project report, Table 1",
+    licence="MIT",
+    embedded=True,
+    version=1,
 )
 class Toy(Dataset):
     """Mixture of 10 Gaussians in 16 dimensions, 200,000 rows made on the spot."""

@@ -7,6 +7,7 @@ from fmnbench.registry import datasets
 
 @datasets.register(
     "yahoo",
+    kind="texts",
     source="Yang et al. 2017, a sample of Zhang et al. 2015",
     licence="research",
     version=1,

@@ -23,7 +23,9 @@ SHA256 = {  # of the texts that Yang et al. (2017) sampled, 10,000 lines each
 }
 
 
-@datasets.register("yahoo-10k", source="Yang et al. 2017", licence="research", version=1)
+@datasets.register(
+    "yahoo-10k", kind="texts", source="Yang et al. 2017", licence="research", version=1
+)
 class Yahoo10k(CachedTexts):
     """A tenth of Yahoo: of its validation texts 9,000 train and 1,000 validate; its test texts."""
 

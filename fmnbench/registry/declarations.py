@@ -11,6 +11,7 @@ from fmnbench.registry.ranges import LAMBDA, Range
 from fmnbench.spec import Setting
 
 BUILT_IN = "built-in"
+Attribute = Setting | Mapping[int, tuple[str, ...]]  # the latter of `moved`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Entry:
 
     name: str
     summary: str = ""
-    attributes: Mapping[str, Setting] = dataclasses.field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = dataclasses.field(default_factory=dict)
     module: str
     path: Path | None = None
     origin: str = BUILT_IN

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.registry import settings
-from fmnbench.registry.declarations import BUILT_IN, Entry, declarations, first_line
+from fmnbench.registry.declarations import BUILT_IN, Attribute, Entry, declarations, first_line
 from fmnbench.registry.ranges import Range
 from fmnbench.spec import Setting, Settings
 
@@ -46,10 +46,11 @@ class Registry(Generic[Made]):
     def __repr__(self) -> str:
         return f"Registry({self.label!r})"
 
-    def register(self, name: str, **attributes: Setting) -> Callable[[Component], Component]:
+    def register(self, name: str, **attributes: Attribute) -> Callable[[Component], Component]:
         """Returns a decorator that registers a class or function under a name.
 
-        Keywords describe it: `source` (a citation), `version` (raise it when its numbers move).
+        Keywords describe it: `source` (a citation), `version` (raise it when its numbers move),
+        and of a metric `moved`: by version the kinds of data whose numbers it moved, unless all.
         """
 
         def add(component: Component) -> Component:

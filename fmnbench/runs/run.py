@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from fmnbench.datasets.base import Splits
 from fmnbench.errors import ComponentError, Declined, Diverged, FmnbenchError, RecordError
 from fmnbench.files import write_atomically
 from fmnbench.metrics.base import Evaluation
+from fmnbench.records.definitions import wanted
 from fmnbench.registry import architectures, critics, datasets, metrics, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.fitting import require_fitting
@@ -28,24 +30,9 @@ from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec, Status
 from fmnbench.training.loop import EpochReport, Model, train
 
 WEIGHTS = "weights.safetensors"
-REPORT = "report."  # the names of the project report's metrics start with it
 BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
 TORCH = str(Path(torch.__file__).parent)
-OF_TRIALS = (  # the metrics of a trial of tuning: what choices and their flags need
-    "nll",
-    "elbo",
-    "reconstruction",
-    "kl",
-    "mi_lower",
-    "mi_upper",
-    "mi_ceiling",
-    "au",
-    "ppl",
-    "z_dependence",
-    "z_gain",
-    "reference.nll",
-)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # in torch's messages, GPU and CPU
 
 
@@ -120,7 +107,8 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     write_atomically(work / WEIGHTS, save_weights(_contiguous(model.vae)))
     clock.seconds["train"] = progression.seconds
     of_processor = {TRAIN_PROCESSOR: progression.processor_seconds} if device.type == "cpu" else {}
-    values, broken = evaluate(model.vae, splits, spec, clock)
+    measured = evaluate(model.vae, splits, spec, clock)
+    broken = measured.broken
     origin = dataclasses.replace(
         result.provenance, dataset_sha256=sha256, resumed=progression.resumed
     )
@@ -129,8 +117,9 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
         result,
         status="diverged" if diverged else "done",
         error=f"after training, {diverged}" if diverged else None,
-        metrics={} if diverged else values,
+        metrics={} if diverged else measured.values,
         broken=broken,
+        metric_versions={} if diverged else measured.versions,
         curve=tuple(progression.curve),
         timings=of_processor,
         provenance=origin,
@@ -210,9 +199,15 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
     )
 
 
-def evaluate(
-    vae: VAE, splits: Splits, spec: RunSpec, clock: Clock
-) -> tuple[dict[str, float], dict[str, str]]:
+class Measured(NamedTuple):
+    """Metrics: values, the causes of those that are broken, versions of all, declined too."""
+
+    values: dict[str, float]
+    broken: dict[str, str]
+    versions: dict[str, str]
+
+
+def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> Measured:
     """Returns each metric that the run wants and that applies, and the causes of broken ones.
 
     A metric that raises an error or is not finite costs no other its value. Books the seconds
@@ -221,7 +216,9 @@ def evaluate(
     evaluation = evaluation_of(vae, splits, spec)
     values: dict[str, float] = {}
     broken: dict[str, str] = {}
-    for name in _wanted(spec):
+    versions: dict[str, str] = {}
+    for name in wanted(spec):
+        versions[name] = metrics.version(name)
         metric = metrics.get(name)
         try:
             value = _number(metric(evaluation))
@@ -239,15 +236,7 @@ def evaluate(
             else:
                 broken[name] = f"is {value}"
         clock.lap(f"metric.{name}")
-    return values, broken
-
-
-def _wanted(spec: RunSpec) -> Sequence[str]:
-    """The metrics of a run: a trial of tuning has few, and few tracks have the report's own."""
-    if spec.judged != "test":
-        return OF_TRIALS
-    wants_report = spec.track.report_metrics
-    return [name for name in metrics.names() if wants_report or not name.startswith(REPORT)]
+    return Measured(values, broken, versions)
 
 
 def _number(value: object) -> float:

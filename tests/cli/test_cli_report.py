@@ -1,9 +1,11 @@
 """The verb `report`: components that are not here, changed settings, chosen tracks."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from fmnbench.records.definitions import FIRST
 from fmnbench.records.store import Store
 
 RESULTS = Path(__file__).parents[2] / "leaderboards/results"
@@ -72,8 +74,11 @@ def suite(tmp_path):
 def test_records_of_a_plugin_are_shown_with_and_without_its_file(
     store, plugin, suite, make_result, fmnbench, registers, loaded, head
 ):
-    store.save(make_result(metrics={"nll": 3.0, "surprise": 2.0}))
-    store.save(make_result(critic="mine", lambda_=20.0, metrics={"nll": 4.0, "surprise": 5.0}))
+    version = hashlib.sha256(plugin.read_bytes()).hexdigest()[:12]
+    made = {"metric_versions": {**FIRST, "surprise": version}}
+    store.save(make_result(metrics={"nll": 3.0, "surprise": 2.0}, **made))
+    mine = {"critic": "mine", "lambda_": 20.0}
+    store.save(make_result(metrics={"nll": 4.0, "surprise": 5.0}, **mine, **made))
     options = ["--protocol", "standard", *(["--plugin", plugin] if loaded else [])]
     file = suite('["none", "mine", "unheard"]')
     done = fmnbench("report", "--suite", file, "--store", store.folder, *options)

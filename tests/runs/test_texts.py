@@ -157,7 +157,7 @@ def test_a_run_is_evaluated_in_the_precision_of_its_track():
     texts = dataclasses.replace(data(), test=data().train[:12])  # density takes more than 5
     for precision in ("float32", "bf16"):
         run = spec(precision=precision, nll_samples=5)
-        values, _ = evaluate(vae, texts, run, Clock())
+        values = evaluate(vae, texts, run, Clock()).values
         of = Evaluation(vae, texts, seed=0, batch_size=16, nll_samples=5, precision=precision)
         assert values["reconstruction"] == metrics.get("reconstruction")(of)
         found.add(values["reconstruction"])

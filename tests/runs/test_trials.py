@@ -10,9 +10,10 @@ from fmnbench.datasets.toy import Toy
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import plan, resolve
 from fmnbench.records import schema
+from fmnbench.records.definitions import OF_TRIALS
 from fmnbench.registry import metrics
 from fmnbench.runs.estimate import estimate
-from fmnbench.runs.run import OF_TRIALS, Clock, Conditions, build, evaluate, execute
+from fmnbench.runs.run import Clock, Conditions, build, evaluate, execute
 from fmnbench.seeds import TUNING
 from fmnbench.spec import Task, Track
 
@@ -42,9 +43,9 @@ def test_a_trial_has_a_key_of_its_own_and_a_record_of_validation_metrics_alone(t
 def test_a_trial_is_judged_as_a_run_whose_test_rows_are_the_validation_rows(tmp_path):
     splits = Toy(rows_per_class=60).load().to(torch.device("cpu"), torch.float32)
     vae = build(TRIAL, splits).vae
-    values, _ = evaluate(vae, splits.without_test(), TRIAL, Clock())
+    values = evaluate(vae, splits.without_test(), TRIAL, Clock()).values
     swapped = splits.with_rows(test=splits.validation, validation=splits.test)
-    reported, _ = evaluate(vae, swapped, SPEC, Clock())
+    reported = evaluate(vae, swapped, SPEC, Clock()).values
     assert set(reported) > set(values)
     assert values == {name: reported[name] for name in values}
 

@@ -47,6 +47,6 @@ def learned_and_evaluated(track, critic, data, folder, *, share):
     run = resolve(Task(track=track, critic=critic, lambda_=1.0 if critic != "none" else 0.0), 0)
     whole, _, curve = trained_and_resumed(run, data, folder)
     assert curve[-1]["reconstruction"] < share * curve[0]["reconstruction"]
-    values, _ = evaluate(whole.vae, data, run, Clock())
+    values = evaluate(whole.vae, data, run, Clock()).values
     assert all(math.isfinite(value) for value in values.values())
     return values, curve
