@@ -7,6 +7,7 @@ from typing import Any
 from fmnbench.data.identity import fingerprint, missing
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.planning.overrides import with_overrides
+from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, objectives
 from fmnbench.seeds import TUNING
@@ -14,6 +15,7 @@ from fmnbench.spec import RunSpec, Task, Track
 
 METRICS_VERSION = "1"  # part of every key; raise it when a metric's numbers move
 TRAINING_VERSION = "1"  # the same for the training loop
+IN_FLOAT32 = "+float32"  # to a critic's version in bf16 tracks: the first records there have bf16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,8 @@ def resolve(task: Task, seed: int) -> RunSpec:
         "objective": (objectives, task.objective),
     }
     versions = {kind: registry.version(name) for kind, (registry, name) in parts.items()}
+    if track.precision == "bf16" and task.critic != NO_CRITIC:
+        versions["critic"] += IN_FLOAT32
     full = dataclasses.replace(
         track,
         dataset_settings=datasets.identity(track.dataset, track.dataset_settings),

@@ -56,6 +56,17 @@ def test_every_default_is_filled_in_before_a_run_is_hashed():
     assert spec.key == digest(fields)[:KEY_LENGTH]
 
 
+def test_a_critic_in_a_bf16_track_has_a_version_of_its_own_and_no_other_run_has():
+    versions = {}
+    for precision in ("float32", "float64", "bf16"):
+        for row in rows_of(critics=["none", "self"], precision=precision):
+            versions[precision, row.critic] = resolve(row, 0).versions
+    same = versions["float32", "self"]
+    assert versions["bf16", "self"] == {**same, "critic": same["critic"] + "+float32"}
+    del versions["bf16", "self"]
+    assert all(each == same for each in versions.values())
+
+
 def test_selections_filter_tracks_and_replace_methods():
     everything = tasks(Selection())
     assert {row.track.name for row in everything} >= {"digits-mlp", "toy-linear", "toy-mlp"}

@@ -6,53 +6,12 @@ import math
 
 import pytest
 import torch
+from tiny_runs import QUIET, rows, spec, splits, trained, weights
 
-from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined, Diverged, FmnbenchError
-from fmnbench.planning.plan import resolve
-from fmnbench.rng import stream
 from fmnbench.runs.run import Conditions, build, execute
-from fmnbench.spec import Task, Track
 from fmnbench.training.checkpoint import Checkpoint, Progression
 from fmnbench.training.loop import train, validate
-
-QUIET = lambda epoch, entry: None  # noqa: E731 - a listener that hears nothing
-
-
-def rows(n, purpose, grey=False):
-    values = torch.empty(n, 6).normal_(generator=stream(0, purpose))
-    return values.sigmoid() if grey else values
-
-
-def splits(n=50, grey=False):
-    parts = [rows(n, "train", grey), rows(20, "validation", grey), rows(20, "test", grey)]
-    return Splits(
-        train=parts[0], validation=parts[1], test=parts[2], kind="vectors", rebinarise=grey
-    )
-
-
-def spec(critic="none", seed=0, lambda_=1.0, **changes):
-    track = Track(
-        name="tiny",
-        dataset="toy",
-        architecture="mlp",
-        architecture_settings={"hidden": (16, 12), "latent": 3},
-        epochs=4,
-        batch_size=16,
-        learning_rate=1e-2,
-    )
-    task = Task(track=dataclasses.replace(track, **changes), critic=critic, lambda_=lambda_)
-    return resolve(task, seed)
-
-
-def trained(data, run, checkpoint=None, report=QUIET):
-    model = build(run, data)
-    progression = train(model, data, run, checkpoint=checkpoint, report=report)
-    return model, progression
-
-
-def weights(model):
-    return torch.cat([weight.flatten() for weight in model.parameters()])
 
 
 def test_trainer_overfits_eight_rows():
@@ -179,16 +138,6 @@ def test_gradient_clipping_bounds_the_step_of_sgd():
     clipped, unclipped = (trained(data, each)[0] for each in (run, free))
     assert (weights(clipped) - before).norm().item() == pytest.approx(1e-3, rel=1e-2)
     assert (weights(unclipped) - before).norm().item() > 0.1
-
-
-def test_bf16_trains_to_about_the_same_loss_as_float32():
-    data = splits()
-    losses = [
-        trained(data, spec("self", precision=precision, epochs=20))[1].curve[-1]["loss"]
-        for precision in ("float32", "bf16")
-    ]
-    assert losses[0] == pytest.approx(losses[1], rel=0.03)  # 8 bits of mantissa
-    assert losses[0] != losses[1]
 
 
 def test_an_architecture_declines_rows_of_a_kind_that_it_does_not_take():
