@@ -221,7 +221,8 @@ def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> Measured:
         versions[name] = metrics.version(name)
         metric = metrics.get(name)
         try:
-            value = _number(metric(evaluation))
+            with isolated(spec.seed, f"metric/{name}", evaluation.x.device):
+                value = _number(metric(evaluation))
         except Declined:
             continue  # a metric of other architectures: the record simply does not have it
         except FmnbenchError:

@@ -19,7 +19,7 @@ from fmnbench.metrics.information import minibatch_mutual_information
 from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.nn.precision import autocast
 from fmnbench.objectives.base import Objective, Progress
-from fmnbench.rng import isolated, stream
+from fmnbench.rng import SideStream, isolated, stream
 from fmnbench.spec import RunSpec, Track
 from fmnbench.training.batches import shuffled
 from fmnbench.training.checkpoint import Checkpoint, Progression
@@ -40,19 +40,21 @@ class Model:
     lambda_: float
 
     def losses(
-        self, x: Num[Tensor, "n x"], noise: Generator, progress: Progress
+        self, x: Num[Tensor, "n x"], noise: Generator, progress: Progress, side: SideStream
     ) -> tuple[Float[Tensor, ""], Float[Tensor, " 4"], DiagonalNormal, Float[Tensor, "n d"]]:
         """Returns a batch's loss, its four terms (without gradients), posterior and its noise.
 
-        loss = mean of the objective over rows + λ · critic, in nats.
+        loss = mean of the objective over rows + λ · critic, in nats. What critic and objective
+        draw from the global generator is of the `side` stream, and moves no dropout of the VAE.
         """
         q = self.vae.encode(x)
         epsilon = q.noise(generator=noise)
         z = q.at(epsilon)
         reconstruction = -self.vae.decode(z).log_prob(x)
         kl = q.kl_from_standard()
-        contrast = self._contrast(x, z, q)
-        loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * contrast
+        with side:
+            contrast = self._contrast(x, z, q)
+            loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * contrast
         with torch.no_grad():
             # the mean over no dimensions would be no number
             rate = kl.mean() * kl.shape[1] if kl.shape[1] else kl.sum()
@@ -129,7 +131,7 @@ def train(
         started, processor_started = time.perf_counter(), time.process_time()
         try:
             with isolated(spec.seed, f"dropout/{progression.epoch}", splits.train.device):
-                entry = _epoch(model, splits, track, streams, optimizer, progression.epoch)
+                entry = _epoch(model, splits, spec, streams, optimizer, progression.epoch)
             progression.epoch += 1
             if progression.epoch % track.validate_every == 0:
                 entry |= validate(model, splits, track, spec.seed, progression.epoch)
@@ -150,14 +152,16 @@ def train(
 def _epoch(
     model: Model,
     splits: Splits,
-    track: Track,
+    spec: RunSpec,
     streams: Streams,
     optimizer: Optimizer,
     epoch: int,
 ) -> dict[str, float]:
     """Takes one pass over the training rows in a new order; returns its mean terms."""
     model.train(True)
+    track = spec.track
     n, device = len(splits.train), splits.train.device
+    side = SideStream(spec.seed, f"critic/{epoch}", device)
     batches = shuffled(splits, track.batch_size, streams.order, length_pool=track.length_pool)
     steps = len(batches)
     parameters = model.parameters()
@@ -166,7 +170,7 @@ def _epoch(
         x = splits.visit(rows, streams.pixels)
         progress = Progress(step=epoch * steps + step, epoch=epoch + step / steps)
         with autocast(track.precision, device):
-            loss, terms, _, _ = model.losses(x, streams.noise, progress)
+            loss, terms, _, _ = model.losses(x, streams.noise, progress, side)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if track.gradient_clip is not None:
@@ -191,12 +195,13 @@ def validate(
     noise = stream(seed, f"validation/{epoch}", rows.device)
     steps = epoch * math.ceil(len(splits.train) / track.batch_size)
     progress = Progress(step=steps, epoch=float(epoch))
+    side = SideStream(seed, f"validation/critic/{epoch}", rows.device)
     totals = torch.zeros(len(TERMS), dtype=torch.float64, device=rows.device)
     latents: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     with isolated(seed, f"validation/global/{epoch}", rows.device):
         for x in rows.split(track.batch_size):
             with autocast(track.precision, rows.device):
-                _, terms, q, epsilon = model.losses(x, noise, progress)
+                _, terms, q, epsilon = model.losses(x, noise, progress, side)
             totals.add_(terms, alpha=len(x) / len(rows))
             latents.append((q.at(epsilon), q.mean, q.log_variance, epsilon))
     names = [f"validation.{name}" for name in TERMS]

@@ -9,7 +9,7 @@ from fmnbench.critics.base import Critic
 from fmnbench.nn.precision import autocast
 from fmnbench.objectives.base import Progress
 from fmnbench.registry import critics
-from fmnbench.rng import stream
+from fmnbench.rng import SideStream, stream
 from fmnbench.runs.run import build
 
 
@@ -28,8 +28,9 @@ def test_in_a_bf16_track_the_critic_alone_is_in_float32(critic):
     data = splits()
     model = build(spec(critic, precision="bf16"), data)
     progress = Progress(step=0, epoch=0.0)
+    side = SideStream(0, "critic", torch.device("cpu"))
     with autocast("bf16", torch.device("cpu")):
-        _, terms, q, epsilon = model.losses(data.train, stream(0, "noise"), progress)
+        _, terms, q, epsilon = model.losses(data.train, stream(0, "noise"), progress, side)
         rough = model.critic(data.train, q.at(epsilon), q)
     exact = model.critic(data.train, q.at(epsilon), q)
     assert terms[3] == exact
