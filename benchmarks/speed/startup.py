@@ -10,14 +10,23 @@ import sys
 import time
 
 GOAL = 0.6  # seconds
-COMMANDS = ("--help", "run --help", "list", "list tasks", "data list", "results --help")
+COMMANDS = (
+    "--help",
+    "run --help",
+    "tune --help",
+    "list",
+    "list tasks",
+    "data list",
+    "results --help",
+)
 CHILD = """
 import sys
 from fmnbench.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
-    assert "torch" not in sys.modules, "torch was imported"
+    slow = {"torch", "optuna"} & set(sys.modules)
+    assert not slow, f"{slow} imported"
 """
 
 

@@ -37,7 +37,7 @@ def row_flags(
                 f"the latent adds no likelihood{_where(idle, results)}: the importance-weighted "
                 f"NLL does not beat the {without_z:.2f} nats of the {model.label}"
             )
-    unused = [seed for seed, result in results.items() if _ignores_z(result)]
+    unused = [seed for seed, result in results.items() if ignores_z(result)]
     if unused:
         flags.append(
             f"the decoder ignores z{_where(unused, results)}: its output hardly depends on the "
@@ -55,7 +55,8 @@ def _not_below(reference: float, results: Mapping[int, Result]) -> list[int]:
     ]
 
 
-def _ignores_z(result: Result) -> bool:
+def ignores_z(result: Result) -> bool:
+    """Whether a decoder's output hardly depends on its latent."""
     metrics = result.metrics
     if "z_dependence" in metrics:
         return metrics["z_dependence"] < IGNORES_Z

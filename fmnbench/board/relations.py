@@ -25,6 +25,23 @@ class Superseded:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """How the row of a suite was chosen by `fmnbench tune`, on validation rows.
+
+    `trials` is the number of settings tried, `baseline_trials` that of the plain VAE, each with
+    `seeds` seeds of tuning; `margin` is in nats. `records` is the SHA-256 of the trials' records.
+    """
+
+    study: str
+    trials: int
+    baseline_trials: int
+    seeds: int
+    goal: str
+    margin: float
+    records: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Relations:
     """The relations between tracks, by the name of the track that has them.
 

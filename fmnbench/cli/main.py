@@ -29,6 +29,10 @@ class RootVerbs(Verbs):
             place="run_command:run_command",
             summary="Run tasks with seeds: all that the store does not have yet.",
         ),
+        "tune": Verb(
+            place="tune_command:tune_command",
+            summary="Tune the λ of a critic on validation rows: a front and a choice.",
+        ),
         "report": Verb(
             place="report_command:report_command",
             summary="Show the leaderboard, made from the records alone.",

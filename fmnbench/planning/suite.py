@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from fmnbench.board.relations import Relations, SmallerCopy, Superseded
+from fmnbench.board.relations import Relations, SmallerCopy, Superseded, Tuned
 from fmnbench.registry import critics
 from fmnbench.spec import Settings, Task, Track
 
@@ -29,7 +29,8 @@ class Comparison:
 
     `critics` may be "all": every registered critic, plug-ins included. Settings are by component
     name and hold for this track. `lambdas` are the weights at which each critic is run. `judge`
-    names the track that tests the conclusions published on this one.
+    names the track that tests the conclusions published on this one. `tuned` says how tuning
+    chose the weights and settings.
     """
 
     track: Track
@@ -37,6 +38,7 @@ class Comparison:
     judge: str | None = None
     smaller_copy_of: SmallerCopy | None = None
     superseded: Superseded | None = None
+    tuned: Tuned | None = None
     critics: tuple[str, ...] | Literal["all"]
     objectives: tuple[str, ...] = ("elbo",)
     lambdas: tuple[float, ...]

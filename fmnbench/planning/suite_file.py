@@ -9,7 +9,7 @@ from pathlib import Path
 import pydantic
 
 from fmnbench.board.published import published
-from fmnbench.board.relations import SmallerCopy, Superseded
+from fmnbench.board.relations import SmallerCopy, Superseded, Tuned
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
@@ -20,7 +20,12 @@ from fmnbench.spec import Track
 TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
 COMPARISON_FIELDS = frozenset(field.name for field in dataclasses.fields(Comparison))
 COMPARISON_FIELDS -= {"track", "lambdas"}  # a file has the track's fields, and "lambda"
-RELATED = {"latent_free": LatentFree, "smaller_copy_of": SmallerCopy, "superseded": Superseded}
+RELATED = {
+    "latent_free": LatentFree,
+    "smaller_copy_of": SmallerCopy,
+    "superseded": Superseded,
+    "tuned": Tuned,
+}
 
 
 def suite_names() -> list[str]:

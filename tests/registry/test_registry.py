@@ -17,7 +17,7 @@ from fmnbench.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
-    heavy = [name for name in sys.modules if name == "torch" or name.count(".") > 1
+    heavy = [name for name in sys.modules if name in ("torch", "optuna") or name.count(".") > 1
              and name.startswith(("fmnbench.datasets.", "fmnbench.critics.", "fmnbench.metrics."))]
     print(json.dumps(heavy), file=sys.stderr)
 """
@@ -49,7 +49,9 @@ def plugin(tmp_path, registers):
     return load
 
 
-@pytest.mark.parametrize("verb", ["list", "list tasks", "--help", "run --help", "report"])
+@pytest.mark.parametrize(
+    "verb", ["list", "list tasks", "--help", "run --help", "tune --help", "report"]
+)
 def test_a_listing_a_help_page_and_a_report_import_neither_torch_nor_a_component(
     verb, tmp_path, make_result
 ):

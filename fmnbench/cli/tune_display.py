@@ -1,0 +1,99 @@
+"""What `fmnbench tune` shows while it runs: a bar for the study, or a line for each trial."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+from fmnbench.board.labels import value
+from fmnbench.cli.text import run_name
+from fmnbench.runs.executors.base import Event
+from fmnbench.tune.definition import Definition
+from fmnbench.tune.search import Study
+from fmnbench.tune.space import LAMBDA
+from fmnbench.tune.trials import MI, NLL, Trial
+
+
+class TuneDisplay:
+    """Progress of one study: a bar on a terminal, lines in a file or pipe."""
+
+    def __init__(self, definition: Definition, done: int) -> None:
+        self._definition = definition
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+            ),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            expand=True,
+            transient=True,
+        )
+        self._bar = self._progress.add_task(
+            definition.name, total=definition.trials, completed=done, note=""
+        )
+        self._shown = done
+        self._has_baseline = False
+
+    def __enter__(self) -> "TuneDisplay":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, event: Event) -> None:
+        """Shows the run that an event is of."""
+        if event.kind == "epoch":
+            spec = event.spec
+            text = f"{run_name(spec)}: epoch {event.epoch} of {spec.track.epochs}"
+            self._progress.update(self._bar, description=text)
+
+    def told(self, study: Study) -> None:
+        """Shows the study after a run has ended: each trial that is new, and the best so far."""
+        ends = [trial.status for trial in study.trials]
+        note = f"{ends.count('diverged')} diverged, " if "diverged" in ends else ""
+        self._progress.update(self._bar, completed=len(study.trials), note=f"{note}{_best(study)}")
+        if study.baseline is not None and not self._has_baseline:
+            self._has_baseline = True
+            if not study.trials:
+                self._say(f"plain VAE: {_numbers(study.baseline)}")
+        for trial in study.trials[self._shown :]:
+            self._say(f"trial {self._shown + 1}: {_named(trial)}: {_numbers(trial)}")
+            self._shown += 1
+
+    def _say(self, text: str) -> None:
+        if self._progress.disable:
+            date = time.strftime("%Y-%m-%d %H:%M:%S")
+            line = f"{date} {self._definition.name}: {text}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _best(study: Study) -> str:
+    best, plain = study.choice.trial, study.baseline
+    if best is None or plain is None or not plain.is_done:
+        return ""
+    return f"best {_named(best)}: {_numbers(best)} ({best.means[NLL] - plain.means[NLL]:+.2f})"
+
+
+def _named(trial: Trial) -> str:
+    return ", ".join(
+        f"{'λ' if key == LAMBDA else key}={value(each)}" for key, each in trial.values.items()
+    )
+
+
+def _numbers(trial: Trial) -> str:
+    if not trial.is_done:
+        return trial.status
+    return f"NLL {trial.means[NLL]:.2f}, MI lower {trial.means[MI]:.2f}"
