@@ -135,7 +135,7 @@ def _carry_out(chosen: Plan, found: Survey, *, yes: bool) -> int:
         if found.seconds > DAY and not yes and not _agreed(found):
             return INTERRUPTED
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops it as Ctrl-C does
-    with RunDisplay(found.left) as display:
+    with RunDisplay((*found.again, *found.left)) as display:
         outcome = carry_out(chosen, found.options, display.show, found)
         if outcome.interrupted:
             display.interrupted()

@@ -9,7 +9,7 @@ import typer
 from fmnbench.cli.text import counted, lasting, print_table, row_name, run_name
 from fmnbench.planning.costs import Cost, row_key
 from fmnbench.runs.campaign import Outcome
-from fmnbench.runs.survey import Survey, by_row
+from fmnbench.runs.survey import Lack, Survey, by_row
 from fmnbench.spec import Result
 
 
@@ -39,6 +39,9 @@ def print_plan(found: Survey) -> None:
     stored = f"{len(found.stored)} in the store"
     typer.echo(f"{counted(len(found.left), 'run')} to do, {stored}{skipped}.")
     _print_skipped(found.skipped)
+    again = {spec.key: found.lacks[spec.key].metrics for spec in found.again}
+    _print_measured(again, "to be measured again")
+    _print_lacks({key: lack for key, lack in found.lacks.items() if key not in again})
     if found.seconds:
         typer.echo(ahead(found))
     if devices := sorted({cost.device for cost in used} - {""}):
@@ -89,6 +92,8 @@ def print_outcome(outcome: Outcome) -> None:
         for spec in outcome.left:
             typer.echo(f"{run_name(spec)}: it left no record")
     _print_skipped(outcome.skipped)
+    _print_measured(outcome.measured, "measured again")
+    _print_lacks(outcome.lacks)
     typer.echo(
         f"{len(outcome.done)} of {counted(len(outcome.specs), 'run')} done; "
         f"their records are in {outcome.store}."
@@ -99,6 +104,20 @@ def _print_skipped(skipped: Mapping[str, str]) -> None:
     """Prints a line for each reason that runs are skipped for."""
     for reason, runs in Counter(skipped.values()).items():
         typer.echo(f"{counted(runs, 'run')} skipped: {reason}")
+
+
+def _print_measured(measured: Mapping[str, tuple[str, ...]], done: str) -> None:
+    """Prints a line for each set of metrics that stored records get."""
+    for names, records in Counter(measured.values()).items():
+        typer.echo(f"{counted(records, 'record')} {done}: {', '.join(names)}")
+
+
+def _print_lacks(lacks: Mapping[str, Lack]) -> None:
+    """Prints a line for each set of metrics that records lack, and for each reason."""
+    for lack, records in Counter(lacks.values()).items():
+        verb = "lacks" if records == 1 else "lack"
+        names = ", ".join(lack.metrics)
+        typer.echo(f"{counted(records, 'record')} {verb} the present {names}: {lack.why}")
 
 
 def _ending(result: Result) -> str:

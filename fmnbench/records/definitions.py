@@ -97,6 +97,10 @@ class Definitions:
         """Returns which metrics a done record lacks, or has by a definition of the past."""
         return tuple(name for name in names if not self.holds(name, result))
 
+    def lacking(self, spec: RunSpec, result: Result) -> tuple[str, ...]:
+        """Returns which metrics that a run wants are due in its record, if it is done."""
+        return self.due(wanted(spec), result) if result.status == "done" else ()
+
     def holds(self, name: str, result: Result) -> bool:
         """Whether a done record has computed or declined a metric by a definition that is valid.
 

@@ -8,9 +8,10 @@ from fmnbench.errors import NewerRecord, RecordError
 from fmnbench.planning.plan import Plan
 from fmnbench.records.store import Store
 from fmnbench.runs.executors.base import Event, RunOptions, load_executor
-from fmnbench.runs.survey import Survey, survey
+from fmnbench.runs.survey import Lack, Survey, survey
 from fmnbench.spec import Result, RunSpec
 
+NOT_REACHED = "it was not reached"
 GOOD = ("done", "skipped")  # a run may find that it does not apply
 
 
@@ -20,15 +21,18 @@ class Outcome:
 
     `specs` are the plan's runs in its order. Of these, by key: `results` are the records at the
     end, `stored` the keys of those that the store had before, `skipped` the reasons of runs whose
-    data are missing, `corrupt` what was wrong with a record that was set aside and done again,
-    `newer` the errors of records that only a newer fmnbench can read. `problems` are the reasons
-    of rows that could not be planned. `interrupted`: the user stopped it.
+    data are missing, `measured` the metrics that were computed anew for a stored record, `lacks`
+    those that a done record still lacks, `corrupt` what was wrong with a record that was set aside
+    and done again, `newer` the errors of records that only a newer fmnbench can read. `problems`
+    are the reasons of rows that could not be planned. `interrupted`: the user stopped it.
     """
 
     specs: tuple[RunSpec, ...]
     results: Mapping[str, Result]
     stored: frozenset[str]
     skipped: Mapping[str, str]
+    measured: Mapping[str, tuple[str, ...]]
+    lacks: Mapping[str, Lack]
     corrupt: Mapping[str, str]
     newer: Mapping[str, NewerRecord]
     problems: tuple[str, ...]
@@ -58,7 +62,8 @@ class Outcome:
         Not where nothing but runs without data was asked for: then nothing was achieved.
         """
         bad = self.failed or self.left or self.corrupt or self.newer or self.problems
-        return not (bad or self.interrupted or not self.results)
+        unmeasured = any(lack.is_fault for lack in self.lacks.values())
+        return not (bad or unmeasured or self.interrupted or not self.results)
 
 
 def carry_out(
@@ -77,27 +82,59 @@ def carry_out(
     found = survey(plan, options) if known is None else known
     store = Store(options.store)
     corrupt = {key: _set_aside(store, key, error, found) for key, error in found.corrupt.items()}
-    interrupted = False
-    if found.left:
-        try:
-            load_executor(options.executor)(found.left, found.options, listen)
-        except KeyboardInterrupt:
-            interrupted = True
+    errors, interrupted = _work(found, listen)
     results = dict(found.stored)
-    for spec in found.left:
+    for spec in (*found.again, *found.left):
         if (result := store.get(spec.track.name, spec.key)) is not None:
             results[spec.key] = result
+    measured, lacks = _completed(found, results, errors)
     return Outcome(
         specs=found.specs,
         results={spec.key: results[spec.key] for spec in found.specs if spec.key in results},
         stored=frozenset(found.stored),
         skipped=found.skipped,
+        measured=measured,
+        lacks=lacks,
         corrupt=corrupt,
         newer=found.newer,
         problems=found.problems,
         interrupted=interrupted,
         store=options.store,
     )
+
+
+def _work(found: Survey, listen: Callable[[Event], None]) -> tuple[dict[str, str], bool]:
+    """Has all done that is to do; returns the errors by key, and whether the user stopped it."""
+    errors: dict[str, str] = {}
+
+    def hear(event: Event) -> None:
+        if event.error is not None:
+            errors[event.spec.key] = event.error
+        listen(event)
+
+    specs = (*found.again, *found.left)
+    try:
+        if specs:
+            load_executor(found.options.executor)(specs, found.options, hear)
+    except KeyboardInterrupt:
+        return errors, True
+    return errors, False
+
+
+def _completed(
+    found: Survey, results: Mapping[str, Result], errors: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Lack]]:
+    """Returns the metrics that stored records got, and those that they still lack, by key."""
+    measured, lacks = {}, dict(found.lacks)
+    for spec in found.again:
+        key, names = spec.key, found.lacks[spec.key].metrics
+        if results[key] != found.stored[key]:
+            measured[key] = names
+            del lacks[key]
+        else:
+            why = errors.get(key, NOT_REACHED)
+            lacks[key] = Lack(metrics=names, why=why, is_fault=True)
+    return measured, lacks
 
 
 def _set_aside(store: Store, key: str, error: RecordError, found: Survey) -> str:

@@ -14,7 +14,8 @@ from fmnbench.metrics.likelihood import ROWS, nll
 from fmnbench.metrics.report_protocol import DRAWS
 from fmnbench.planning.costs import Cost
 from fmnbench.rng import stream
-from fmnbench.runs.run import build, evaluation_of, load
+from fmnbench.runs.evaluation import evaluation_of
+from fmnbench.runs.run import build, load
 from fmnbench.spec import RunSpec
 from fmnbench.training.loop import Model, train, validate
 

@@ -32,8 +32,13 @@ def provenance(
         dataset_sha256=dataset,
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         seconds=0.0,
-        plugins={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins},
+        plugins=hashes(plugins),
     )
+
+
+def hashes(plugins: Sequence[Path]) -> dict[str, str]:
+    """Returns the SHA-256 of plug-in files by their names."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
 
 
 def _checkout(package: Path) -> tuple[str | None, bool | None]:

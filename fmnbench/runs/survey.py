@@ -14,13 +14,28 @@ from fmnbench.planning.costs import (
     row_key,
 )
 from fmnbench.planning.plan import Plan
+from fmnbench.records.definitions import Definitions
 from fmnbench.records.store import Store
 from fmnbench.runs.executors.base import RunOptions, load_executor
 from fmnbench.spec import Result, RunSpec
 
+NO_WEIGHTS = "the weights of these runs are not kept here"
 DAY = 86_400.0  # seconds
 MARGIN = 20.0  # a run may take so many times as long as `guessed_seconds`
 TRIAL, GLANCE = 1.0, 0.1  # seconds of a trial of each part of a run
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lack:
+    """Metrics that a done record lacks or has by an older definition.
+
+    `why` they cannot be computed from the weights of the run, "" where they can; `is_fault`
+    where they should have been.
+    """
+
+    metrics: tuple[str, ...]
+    why: str = ""
+    is_fault: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,19 +45,28 @@ class Survey:
     `specs` are the plan's runs in its order; where the data are missing and their fingerprint is
     not known, that of a record of the same run stands for it. Of these, by key: `stored` are the
     results that stay, `skipped` the reasons of runs without data, `corrupt` and `newer` the errors
-    of records that cannot be read. `left` are the runs to do, the cheapest track first. `costs`
-    are by row, of the kind of device in `options`, which are settled where something is left.
+    of records that cannot be read, `lacks` the metrics that done records lack. `left` are the runs
+    to do, the cheapest track first. `costs` are by row, of the kind of device in `options`, which
+    are settled where something is to do.
     """
 
     specs: tuple[RunSpec, ...]
     problems: tuple[str, ...]
     stored: Mapping[str, Result]
+    lacks: Mapping[str, Lack]
     left: tuple[RunSpec, ...]
     skipped: Mapping[str, str]
     corrupt: Mapping[str, RecordError]
     newer: Mapping[str, NewerRecord]
     costs: Mapping[RowKey, Cost]
     options: RunOptions
+
+    @property
+    def again(self) -> tuple[RunSpec, ...]:
+        """The done runs whose lack can be made good here."""
+        return tuple(
+            spec for spec in self.specs if spec.key in self.lacks and not self.lacks[spec.key].why
+        )
 
     @property
     def seconds(self) -> float:
@@ -68,7 +92,7 @@ class Survey:
 def survey(plan: Plan, options: RunOptions) -> Survey:
     """Returns the state of a plan in the options' store.
 
-    Raises UsageError for a device that cannot be used, if any run is left.
+    Raises UsageError for a device that cannot be used, if anything is left to do.
     """
     store = Store(options.store)
     specs = _with_known_data(plan, store)
@@ -88,13 +112,15 @@ def survey(plan: Plan, options: RunOptions) -> Survey:
     rest = [spec for spec in specs if spec.key not in stored and spec.key not in newer]
     skipped = {spec.key: reason for spec in rest if (reason := plan.missing.get(spec.track.name))}
     left = [spec for spec in rest if spec.key not in skipped]
-    if left:
+    lacks = _lacks(plan, specs, stored, store)
+    if left or not all(lack.why for lack in lacks.values()):
         options = load_executor(options.executor).settled(options)
     costs = recorded_costs(specs, store, options.device)
     return Survey(
         specs=specs,
         problems=plan.problems,
         stored=stored,
+        lacks=lacks,
         left=cheapest_first(left, costs),
         skipped=skipped,
         corrupt=corrupt,
@@ -160,6 +186,20 @@ def _with_costs(found: Survey, costs: Mapping[RowKey, Cost]) -> Survey:
 
 def _plain(spec: RunSpec) -> RunSpec:
     return dataclasses.replace(spec, critic="none", critic_settings={}, lambda_=0.0)
+
+
+def _lacks(
+    plan: Plan, specs: Sequence[RunSpec], stored: Mapping[str, Result], store: Store
+) -> dict[str, Lack]:
+    here = Definitions.here()
+    found = {}
+    for spec in specs:
+        if spec.key in stored and (metrics := here.lacking(spec, stored[spec.key])):
+            why = plan.missing.get(spec.track.name, "")
+            if not store.weights(spec.key).is_file():
+                why = NO_WEIGHTS
+            found[spec.key] = Lack(metrics=metrics, why=why)
+    return found
 
 
 def _with_known_data(plan: Plan, store: Store) -> tuple[RunSpec, ...]:

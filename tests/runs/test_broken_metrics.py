@@ -12,7 +12,8 @@ from fmnbench.planning.plan import resolve
 from fmnbench.records import schema
 from fmnbench.registry import metrics
 from fmnbench.rng import stream
-from fmnbench.runs.run import Clock, build, evaluate
+from fmnbench.runs.evaluation import Clock, evaluate
+from fmnbench.runs.run import build
 from fmnbench.spec import Task, Track
 
 TRACK = Track(

@@ -18,7 +18,8 @@ from fmnbench.nn.lengths import text_lengths
 from fmnbench.planning.plan import resolve
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated
-from fmnbench.runs.run import Clock, build, evaluate
+from fmnbench.runs.evaluation import Clock, evaluate
+from fmnbench.runs.run import build
 from fmnbench.spec import Task, Track
 from fmnbench.training.loop import train
 

@@ -13,7 +13,8 @@ from fmnbench.records import schema
 from fmnbench.records.definitions import OF_TRIALS
 from fmnbench.registry import metrics
 from fmnbench.runs.estimate import estimate
-from fmnbench.runs.run import Clock, Conditions, build, evaluate, execute
+from fmnbench.runs.evaluation import Clock, evaluate
+from fmnbench.runs.run import Conditions, build, execute
 from fmnbench.seeds import TUNING
 from fmnbench.spec import Task, Track
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from fmnbench.planning.plan import resolve
-from fmnbench.runs.run import Clock, build, evaluate
+from fmnbench.runs.evaluation import Clock, evaluate
+from fmnbench.runs.run import build
 from fmnbench.spec import Task
 from fmnbench.training.loop import train
 

@@ -11,7 +11,7 @@ from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
 from fmnbench.objectives.base import Objective
 from fmnbench.registry import architectures, critics, metrics, objectives
-from fmnbench.runs.run import Clock, evaluate
+from fmnbench.runs.evaluation import Clock, evaluate
 
 
 class Dropping(MLP):

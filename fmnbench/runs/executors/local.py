@@ -179,6 +179,10 @@ class LocalExecutor:
     def _record(self, running: Running, status: Status, error: str) -> None:
         """Stores the ending of a run whose worker could not do it."""
         spec, options = running.spec, self._options
+        before = self._store.get(spec.track.name, spec.key)
+        if before is not None and before.status not in options.retry:  # it was measured again
+            self._tell(Event(spec=spec, kind="finished", status=before.status, error=error))
+            return
         origin = provenance(
             device=options.device,
             device_name=None,
@@ -193,7 +197,7 @@ class LocalExecutor:
             error=error,
             provenance=dataclasses.replace(origin, seconds=seconds),
         )
-        save(self._store, result, self._store.get(spec.track.name, spec.key))
+        save(self._store, result, before)
         self._tell(Event(spec=spec, kind="finished", status=status, error=error))
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from fmnbench.errors import FmnbenchError
+from fmnbench.records.definitions import Definitions
 from fmnbench.records.store import Store
 from fmnbench.registry import load_plugin
+from fmnbench.runs.causes import one_line
 from fmnbench.runs.executors.base import Event, EventKind, RunOptions
+from fmnbench.runs.remeasure import remeasure
 from fmnbench.runs.run import WEIGHTS, Conditions, execute
 from fmnbench.spec import Attempt, Result, RunSpec
 
@@ -46,13 +50,14 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
     """Carries out a run whose lock is held, unless its record has come meanwhile."""
     store = Store(options.store)
     before = store.get(spec.track.name, spec.key)
+    conditions = Conditions(device=options.device, threads=threads, plugins=tuple(options.plugins))
     if before is not None and before.status not in options.retry:
-        _tell(pipe, _news(before, "elsewhere"))
+        _tell(pipe, _completed(before, spec, conditions, store))
         return
     _tell(pipe, Event(spec=spec, kind="started"))
     result = execute(
         spec,
-        Conditions(device=options.device, threads=threads, plugins=tuple(options.plugins)),
+        conditions,
         work=store.work(spec.key),
         report=lambda epoch, entry: _tell(
             pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
@@ -60,6 +65,21 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
     )
     save(store, result, before)
     _tell(pipe, _news(result, "finished"))
+
+
+def _completed(before: Result, spec: RunSpec, conditions: Conditions, store: Store) -> Event:
+    """Computes what a stored record lacks, where its weights are kept; returns the news of it."""
+    weights = store.weights(spec.key)
+    names = Definitions.here().lacking(spec, before)
+    if not names or not weights.is_file():
+        return _news(before, "elsewhere")
+    try:
+        store.save(remeasure(before, names, weights, conditions), replace=True)
+    except Exception as error:  # noqa: BLE001, RUF100 - the record stays, whatever a metric raises
+        cause = str(error) if isinstance(error, FmnbenchError) else one_line(error)
+        return Event(spec=spec, kind="finished", status=before.status, error=cause)
+    shutil.rmtree(store.work(spec.key), ignore_errors=True)
+    return _news(before, "finished")
 
 
 def save(store: Store, result: Result, before: Result | None) -> None:

@@ -1,0 +1,65 @@
+"""Metrics that a done record lacks, computed from its kept weights; everything else stays."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from fmnbench.errors import RecordError
+from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.likelihood import elbo
+from fmnbench.records.definitions import versions_of
+from fmnbench.runs.evaluation import Clock, evaluation_of, measure
+from fmnbench.runs.provenance import hashes
+from fmnbench.runs.run import Conditions, load, trained
+from fmnbench.spec import Result
+
+SAME_SHARE, SAME_NATS = 0.01, 0.1  # an ELBO of the same weights on another device is as near
+Value = TypeVar("Value")
+
+
+def remeasure(
+    result: Result, names: Sequence[str], weights: Path, conditions: Conditions
+) -> Result:
+    """Returns a done record with some metrics anew, by the streams of a run that has just trained.
+
+    Raises RecordError where the weights are not those that the record was made of.
+    """
+    conditions.arrange(result.spec)
+    splits, _ = load(result.spec, torch.device(conditions.device))
+    vae = trained(result.spec, splits, weights)
+    evaluation = evaluation_of(vae, splits, result.spec)
+    _require_same(evaluation, result, weights)
+    clock = Clock()
+    new = measure(evaluation, names, clock)
+    origin = result.provenance
+    return dataclasses.replace(
+        result,
+        metrics={**_without(names, result.metrics), **new.values},
+        broken={**_without(names, result.broken), **new.broken},
+        metric_versions={**versions_of(result), **new.versions},
+        timings={**result.timings, **clock.seconds},
+        provenance=dataclasses.replace(
+            origin, plugins={**origin.plugins, **hashes(conditions.plugins)}
+        ),
+    )
+
+
+def _require_same(evaluation: Evaluation, result: Result, weights: Path) -> None:
+    """Raises RecordError where the ELBO is not that of the record."""
+    recorded = result.metrics.get("elbo")
+    if recorded is None:
+        return
+    found = elbo(evaluation)
+    if not math.isclose(found, recorded, rel_tol=SAME_SHARE, abs_tol=SAME_NATS):
+        raise RecordError(
+            f"{weights} has not the weights of this run: its ELBO is {found:.4g} nats, where the "
+            f"record has {recorded:.4g}."
+        )
+
+
+def _without(names: Sequence[str], values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in names}
