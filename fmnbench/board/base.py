@@ -24,13 +24,27 @@ class Column:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Our mean beside a published one of the same experiment.
+
+    `difference` is ours − published, `half_width` that of its 95 % Welch interval, None where a
+    spread is unknown or both are 0. `is_reversed`: the row is on the other side of the plain VAE
+    than in the publication.
+    """
+
+    difference: float
+    half_width: float | None
+    is_reversed: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Cell:
     """One row's value of one metric over all seeds of the table, or a hole with its reason.
 
     `half_width` is that of the 95 % confidence interval of the mean. `best` is the best mean of
     the column, `tied` a row that a paired test does not separate from it. `notes` are footnote
-    numbers. `within` says whether the mean is near what was published. An `outdated` cell has
-    values by a definition of the past; it is compared with nothing.
+    numbers. `beside` compares the mean with what was published. An `outdated` cell has values by a
+    definition of the past; it is compared with nothing.
     """
 
     n: int = 0
@@ -42,7 +56,7 @@ class Cell:
     tied: bool = False
     notes: tuple[int, ...] = ()
     published: Published | None = None
-    within: bool | None = None
+    beside: Beside | None = None
     outdated: bool = False
 
     @property

@@ -94,7 +94,7 @@ def _board(
         seeds=seeds.shown,
         left_out=seeds.left_out,
         columns=table.columns,
-        rows=tuple(beside(row, published) for row in rows),
+        rows=tuple(beside(rows, published, protocol)),
         references=_references(done, table) if protocol == "standard" else (),
         ceilings=table.ceilings,
         notes=notes.texts,

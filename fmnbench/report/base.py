@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from fmnbench.board import Board, Cell, Column, Row
+from fmnbench.board.base import Beside
 from fmnbench.records.store import folder_name
 
 HOLE = "—"
@@ -185,11 +186,21 @@ def _published(row: Row, board: Board) -> TextRow:
         if cell.published is None:
             cells.append(TextCell(text=""))
             continue
-        verdict = {True: " ✓", False: " ✗", None: ""}[cell.within]
         mean, std = cell.published.mean, cell.published.std
-        text, spread = mean_std(mean, std, max(_decimals(mean), _decimals(std)))
-        cells.append(TextCell(text=text, spread=spread, mark=verdict))
+        decimals = max(_decimals(mean), _decimals(std))
+        text, spread = mean_std(mean, std, decimals)
+        mark = _beside(cell.beside, decimals) if cell.beside else ""
+        cells.append(TextCell(text=text, spread=spread, mark=mark))
     return TextRow(kind="published", label="↳ published", cells=tuple(cells))
+
+
+def _beside(compared: Beside, decimals: int) -> str:
+    """Returns ours − published with its interval, and whether the order is reversed."""
+    text = f" {compared.difference:+.{decimals}f}"
+    if compared.half_width is not None:
+        width = f"{compared.half_width:.{decimals}f}"
+        text += f" ± {width}" if float(width) else f" ± <{10.0**-decimals:.{decimals}f}"
+    return text + (", order reversed" if compared.is_reversed else "")
 
 
 def _decimals(value: float) -> int:

@@ -135,7 +135,11 @@ def sources(board: Board) -> list[str]:
         return []
     published = [cell for _, cell in cells if cell is not None]
     others = _once(cell.differs for cell in published if cell.differs)
-    verdicts = "✓: our mean is within 3 of their std or 10 % of their mean; ✗: it is not."
+    verdicts = (
+        "After it: ours − published ± half of the 95 % Welch interval, without one where a spread "
+        "is not known. Order reversed: the row is on the other side of the VAE than in the "
+        "publication."
+    )
     judged = f"The experiments differ: {'; '.join(others)}." if others else verdicts
     return [
         f"Published: {'; '.join(_once(map(_source, published)))}. {judged}",

@@ -81,12 +81,15 @@ def _line(board: Board, row: Row, column: Column, cell: Cell) -> dict[str, Field
         "published_mean": published.mean if published else None,
         "published_std": published.std if published else None,
         "published_in": f"{published.source}, {published.table}" if published else None,
-        "within": cell.within,
+        "difference": cell.beside.difference if cell.beside else None,
+        "difference_half_width": cell.beside.half_width if cell.beside else None,
+        "order_reversed": cell.beside.is_reversed if cell.beside else None,
     }
 
 
 def _fields() -> dict[str, Field]:
     """Returns an empty line: the names of all fields in their order."""
     names = "track protocol row kind critic objective lambda metric unit better n mean std"
-    more = "half_width best tied hole notes published_mean published_std published_in within"
-    return dict.fromkeys(f"{names} {more}".split())
+    more = "half_width best tied hole notes published_mean published_std published_in"
+    compared = "difference difference_half_width order_reversed"
+    return dict.fromkeys(f"{names} {more} {compared}".split())

@@ -1,8 +1,6 @@
 import pytest
 
 from fmnbench.board import Relations, boards
-from fmnbench.board.published import Published
-from fmnbench.report.captions import sources
 
 NLL = {0: 10.0, 1: 11.0, 2: 13.0}
 
@@ -20,12 +18,6 @@ def marked(board, row, metric=None):
     """Returns the footnotes of a row, or of one of its cells."""
     numbers = row.cells[metric].notes if metric else row.notes
     return [board.notes[number - 1] for number in numbers]
-
-
-def published(**fields):
-    cell = {"track": "toy-mlp", "critic": "none", "objective": "elbo", "lambda_": 0.0}
-    cell |= {"metric": "nll", "mean": 10.0, "std": 1.0, "runs": 3, "std_kind": "population"}
-    return Published(**(cell | {"source": "S", "table": "T", "estimator": "E"} | fields))
 
 
 @pytest.mark.parametrize(("nll", "flagged"), [(49.99, False), (50.0, True), (60.0, True)])
@@ -230,50 +222,6 @@ def test_times_of_two_machines_are_not_compared(make_result, machine):
     critic = timed(make_result, [15.0], critic="self", provenance=machine)
     board = only([*timed(make_result, [10.0]), *critic])
     assert "another device" in marked(board, rows_of(board)["self λ=0"], "time")[0]
-
-
-@pytest.mark.parametrize(
-    ("mean", "std", "within"),
-    [
-        (11.0, 0.1, True),  # 0.5 away: more than 3 · 0.1, less than 10 % of 11
-        (11.7, 0.1, False),  # 1.2 away
-        (11.7, 0.41, True),  # 1.2 away: less than 3 · 0.41
-        (0.0, 3.0, False),
-        (-10.5, 1.0, False),
-    ],
-)
-def test_ours_is_within_3_std_or_10_percent_of_what_is_published(row, mean, std, within):
-    board = only(row({0: 10.0, 1: 11.0}), published=[published(mean=mean, std=std)])
-    cell = board.rows[0].cells["nll"]
-    assert cell.within is within
-    assert board.is_compared
-    assert board.rows[0].cells["kl"].published is None
-
-
-def test_values_of_another_experiment_are_shown_without_a_verdict(row):
-    board = only(row(NLL), published=[published(differs="ten times the data")])
-    cell = board.rows[0].cells["nll"]
-    assert (cell.published.mean, cell.within) == (10.0, None)
-    (line, *_) = sources(board)
-    assert line.endswith("The experiments differ: ten times the data.")
-    (line, *_) = sources(only(row(NLL), published=[published()]))
-    assert "experiments differ" not in line
-
-
-def test_what_is_published_but_not_run_is_a_row_of_holes_without_a_verdict(row):
-    values = [published(critic="self", lambda_=20.0), published(track="unknown")]
-    board = only(row(NLL), published=values)
-    cell = rows_of(board)["self λ=20"].cells["nll"]
-    assert (cell.hole, cell.published, cell.within) == ("not run", values[0], None)
-
-
-def test_published_values_stand_beside_rows_of_their_own_weight_and_critic_only(row):
-    values = [published(critic="self", lambda_=20.0)]
-    board = only([*row(NLL, critic="self", lambda_=20.0), *row(NLL)], published=values)
-    assert [row.cells["nll"].published for row in board.rows] == [*values, None]
-    other = only(row(NLL, critic="self", lambda_=1.0), published=values)
-    assert [row.cells["nll"].hole for row in other.rows] == ["not run", None]
-    assert [row.cells["nll"].published for row in other.rows] == [*values, None]
 
 
 def test_the_hole_of_a_broken_metric_has_its_cause_in_a_footnote(make_result):

@@ -210,27 +210,27 @@ def compared(results):
     return boards(results, published=values)
 
 
-def test_published_values_stand_below_ours_with_verdict_and_source(compared):
+def test_published_values_stand_below_ours_with_the_difference_and_source(compared):
     text = render(compared, "markdown")
-    assert "| *↳ published* | *144.5 (0.0)* ✓ |" in text
-    assert "| *↳ published* | *99.25 (0.50)* ✗ |" in text
+    assert "| *↳ published* | *144.5 (0.0)* -0.5 |" in text
+    assert "| *↳ published* | *99.25 (0.50)* +49.75 |" in text
     source = "Published: Author (2000), Table 9, mean (population std) over 3 runs."
     assert source in text
     assert r"Definitions of the published metrics: NLL: x\|y." in text
     terminal = render(compared, "rich", Options(width=200))
     assert source in terminal
-    assert "99.25 (0.50) ✗" in terminal
+    assert "99.25 (0.50) +49.75" in terminal
     assert "Published:" not in render(boards([]), "markdown")
 
 
 def test_published_values_are_in_the_csv(compared):
     lines = csv.DictReader(io.StringIO(render(compared, "csv")))
     found = [
-        (line["row"], line["published_mean"], line["within"])
+        (line["row"], line["published_mean"], line["difference"])
         for line in lines
         if line["published_mean"]
     ]
-    assert found == [("VAE", "144.5", "True"), ("self λ=20", "99.25", "False")]
+    assert found == [("VAE", "144.5", "-0.5"), ("self λ=20", "99.25", "49.75")]
 
 
 def test_rendering_twice_gives_the_same_bytes(results):
