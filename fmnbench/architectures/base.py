@@ -67,6 +67,13 @@ class VAE(nn.Module):
         raise Declined(f"{type(self).__name__} has no closed-form likelihood")
 
 
+def image_shape_of(make: Callable[..., VAE]) -> tuple[int, int] | None:
+    """The one size of images that an architecture takes; a function takes any, as the base."""
+    if isinstance(make, type) and issubclass(make, VAE):
+        return make.image_shape
+    return VAE.image_shape
+
+
 def kinds_of(make: Callable[..., VAE]) -> tuple[str, ...]:
     """The kinds of rows that an architecture takes; a function takes those of the base class."""
     if isinstance(make, type) and issubclass(make, VAE):

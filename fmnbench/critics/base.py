@@ -1,6 +1,8 @@
 """What a critic is, and the contrastive loss that the built-in ones share."""
 
+import inspect
 import math
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -10,7 +12,7 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
 from fmnbench.architectures.base import VAE
-from fmnbench.errors import Declined
+from fmnbench.errors import ComponentError, Declined
 from fmnbench.nn.distributions import DiagonalNormal
 
 NEGLIGIBLE = -60.0  # nats below the best: e^-60 adds nothing to a sum above 1, in any precision,
@@ -43,6 +45,30 @@ class Critic(nn.Module):
     ) -> Float[Tensor, ""]:
         """Returns the loss of a batch: z[i] is a sample of the posterior q[i] of row x[i]."""
         raise NotImplementedError
+
+
+def contrast(
+    critic: Critic, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
+) -> Float[Tensor, ""]:
+    """Returns a critic's loss of a batch, in full precision also where the VAE's is reduced.
+
+    Near log n bfloat16 has steps of 0.03. Raises ComponentError, which names the critic's class
+    and file, where the loss is no scalar.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        loss: object = critic(x, z, q)
+    if isinstance(loss, Tensor) and loss.dim() == 0 and loss.is_floating_point():
+        return loss
+    if isinstance(loss, Tensor):
+        kind = f"shape {tuple(loss.shape)}" if loss.dim() else f"{loss.dtype}"
+        found = f"a tensor of {kind}"
+    else:
+        found = f"a {type(loss).__name__}"
+    file = Path(inspect.unwrap(type(critic).forward).__code__.co_filename).name
+    raise ComponentError(
+        f"The critic {type(critic).__name__} of {file} returned {found}; a loss is a scalar "
+        "tensor of floats."
+    )
 
 
 def contrastive_loss(

@@ -200,5 +200,4 @@ def decoder_loss(likelihood: Likelihood, x: Num[Tensor, "n x"]) -> Float[Tensor,
     It is without a Gaussian's constant. At variance ½ this is the squared error Σ(x − x̂)²; of
     bits it is the cross entropy.
     """
-    constant = getattr(likelihood, "log_normaliser", 0.0)
-    return constant - likelihood.log_prob(x)
+    return likelihood.log_normaliser - likelihood.log_prob(x)

@@ -75,9 +75,8 @@ class DiagonalNormal(Distribution):
 
         There `log_prob` of the sample would be that of a rounded one.
         """
-        return self._density(
-            torch.where(self.sharp, noise.square(), self._squares(self.at(noise)))
-        )
+        squares = torch.where(self.sharp, noise.square(), self._squares(self.at(noise)))
+        return self._density(squares)
 
     def _squares(self, value: Float[Tensor, "... d"]) -> Tensor:
         """Returns (value − mean)² / variance; what is beyond EXTREME is multiplied in before."""
@@ -101,13 +100,27 @@ class DiagonalNormal(Distribution):
         return DiagonalNormal(self._mean.detach(), self.log_variance.detach())
 
 
-class IsotropicNormal(Distribution):
+class Likelihood(Distribution):
+    """The base of what decoders return: the distribution of x given z."""
+
+    arg_constraints = {}  # noqa: RUF012 - as above
+
+    @property
+    def log_normaliser(self) -> float:
+        """What papers leave out of a log-density, in nats: a Gaussian's constant, else nothing."""
+        return 0.0
+
+    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
+        """Returns samples without gradients; the randomness is the generator's."""
+        raise NotImplementedError
+
+
+class IsotropicNormal(Likelihood):
     """A normal distribution with one fixed variance for all: the decoder behind a squared error.
 
     At variance ½ the negative log-density is Σ(x − mean)² plus the constant (D/2) log π.
     """
 
-    arg_constraints = {}  # noqa: RUF012 - as above
     support = constraints.real_vector
 
     def __init__(self, mean: Float[Tensor, "... d"], variance: float) -> None:
@@ -143,10 +156,9 @@ class IsotropicNormal(Distribution):
         return squares.mul(-0.5 / self._variance) + self.log_normaliser
 
 
-class IndependentBernoulli(Distribution):
+class IndependentBernoulli(Likelihood):
     """Vectors of independent bits, by their logits; grey values in [0, 1] are scored as mixes."""
 
-    arg_constraints = {}  # noqa: RUF012 - as above
     support = constraints.independent(constraints.boolean, 1)
 
     def __init__(self, logits: Float[Tensor, "... d"]) -> None:
@@ -190,14 +202,13 @@ class Autoregression(Protocol):
         ...
 
 
-class AutoregressiveBernoulli(Distribution):
+class AutoregressiveBernoulli(Likelihood):
     """Vectors of bits, each given those before it and z: a network has the logits.
 
     Its mean has no closed form. What of the network depends on x alone is worked out once for
     all z of a row.
     """
 
-    arg_constraints = {}  # noqa: RUF012 - as above
     support = constraints.independent(constraints.boolean, 1)
 
     def __init__(self, network: Autoregression, z: Float[Tensor, "*n d"]) -> None:
@@ -234,7 +245,7 @@ class Language(Stepper, Protocol):
         ...
 
 
-class AutoregressiveCategorical(Distribution):
+class AutoregressiveCategorical(Likelihood):
     """Texts, each word given those before it and z: a network has the logits.
 
     A text is a row of ids: <s>, which is given, words and </s>, which are predicted; more </s>
@@ -242,7 +253,6 @@ class AutoregressiveCategorical(Distribution):
     on a text alone is worked out once for all its z.
     """
 
-    arg_constraints = {}  # noqa: RUF012 - as above
     support = constraints.independent(constraints.nonnegative_integer, 1)
 
     def __init__(self, network: Language, z: Float[Tensor, "*n d"]) -> None:
@@ -287,8 +297,3 @@ def _paired(value: Num[Tensor, "*n x"], z: Float[Tensor, "*k d"]) -> tuple[Tenso
     x = value if shared else value.expand(*shape, -1).reshape(-1, value.shape[-1])
     samples = math.prod(shape[:-1]) if shared else 1
     return x, z.expand(*shape, -1).reshape(samples, len(x), z.shape[-1]), shape
-
-
-Likelihood: TypeAlias = (
-    IsotropicNormal | IndependentBernoulli | AutoregressiveBernoulli | AutoregressiveCategorical
-)

@@ -12,9 +12,9 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from fmnbench.architectures.base import VAE
-from fmnbench.critics.base import Critic
+from fmnbench.critics.base import Critic, contrast
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import ComponentError, Diverged
+from fmnbench.errors import Diverged
 from fmnbench.metrics.information import minibatch_mutual_information
 from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.nn.precision import autocast
@@ -53,30 +53,13 @@ class Model:
         reconstruction = -self.vae.decode(z).log_prob(x)
         kl = q.kl_from_standard()
         with side:
-            contrast = self._contrast(x, z, q)
-            loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * contrast
+            critic = contrast(self.critic, x, z, q)
+            loss = self.objective(reconstruction, kl, progress).mean() + self.lambda_ * critic
         with torch.no_grad():
             # the mean over no dimensions would be no number
             rate = kl.mean() * kl.shape[1] if kl.shape[1] else kl.sum()
-            terms = torch.stack([loss, reconstruction.mean(), rate, contrast])
+            terms = torch.stack([loss, reconstruction.mean(), rate, critic])
         return loss, terms, q, epsilon
-
-    def _contrast(
-        self, x: Num[Tensor, "n x"], z: Float[Tensor, "n d"], q: DiagonalNormal
-    ) -> Float[Tensor, ""]:
-        """Returns the critic's loss of a batch; ComponentError where that is not a scalar.
-
-        In full precision, also where the VAE is not: near log n bfloat16 has steps of 0.03.
-        """
-        with torch.autocast(x.device.type, enabled=False):
-            contrast: object = self.critic(x, z, q)
-        if isinstance(contrast, Tensor) and contrast.dim() == 0:
-            return contrast
-        shape = tuple(contrast.shape) if isinstance(contrast, Tensor) else None
-        found = f"a tensor of shape {shape}" if shape else f"a {type(contrast).__name__}"
-        raise ComponentError(
-            f"The critic {type(self.critic).__name__} returned {found}; a loss is a scalar tensor."
-        )
 
     def modules(self) -> dict[str, nn.Module]:
         """Returns the trained parts by name."""

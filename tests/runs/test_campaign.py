@@ -194,9 +194,10 @@ def test_nineteen_overrides_are_a_track_that_can_be_run(tmp_path, fmnbench):
     [
         (
             "return z.sum(1)",
-            "The critic Odd returned a tensor of shape (64,); a loss is a scalar tensor.",
+            "The critic Odd of odd.py returned a tensor of shape (64,); a loss is a scalar tensor "
+            "of floats.",
         ),
-        ("return 0.5", "The critic Odd returned a float; a loss is a scalar tensor."),
+        ("return 0.5", "Odd of odd.py returned a float; a loss is a scalar tensor of floats."),
         ("return nn.functional.linear(z, z).new_zeros(2) @ torch.zeros(3)", "(odd.py:10)"),
         ("return nn.Linear(1, 1)(z)", "(odd.py:10)"),
     ],
