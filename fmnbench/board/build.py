@@ -16,6 +16,7 @@ from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.ties import with_bold
+from fmnbench.board.tuned import with_tuned
 from fmnbench.records.definitions import Definitions
 from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
 
@@ -54,7 +55,8 @@ def boards(
     ]
     return [
         dataclasses.replace(
-            board, superseded=relations.superseded.get(changed_settings(board.track.name)[0])
+            with_tuned(board, relations.tuned),
+            superseded=relations.superseded.get(changed_settings(board.track.name)[0]),
         )
         for board in made
     ]

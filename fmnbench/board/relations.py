@@ -1,9 +1,9 @@
 """How tracks relate to each other, as suites state it: references, judges and smaller copies."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from fmnbench.spec import Track
+from fmnbench.spec import Task, Track
 
 CHANGE = "+"  # separates a track's name from each setting that `run --set` changed
 
@@ -42,19 +42,29 @@ class Tuned:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TunedRow:
+    """A row that was chosen by tuning."""
+
+    task: Task
+    how: Tuned
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Relations:
     """The relations between tracks, by the name of the track that has them.
 
     `latent_free` names the track of the model without a latent that a track's models must beat;
     `judges` the track that tests the conclusions published on a track by the field's definitions.
     Published values of a track stand also beside its `smaller_copies`, with what differs.
-    `superseded` tracks have records but are not run any more.
+    `superseded` tracks have records but are not run any more. `tuned` are rows of a track that
+    were chosen by tuning.
     """
 
     latent_free: Mapping[str, str] = dataclasses.field(default_factory=dict)
     judges: Mapping[str, str] = dataclasses.field(default_factory=dict)
     smaller_copies: Mapping[str, SmallerCopy] = dataclasses.field(default_factory=dict)
     superseded: Mapping[str, Superseded] = dataclasses.field(default_factory=dict)
+    tuned: Mapping[str, Sequence[TunedRow]] = dataclasses.field(default_factory=dict)
 
     def is_reference(self, model: Track, track: Track) -> bool:
         """Whether a track is the latent-free reference of another.

@@ -157,10 +157,16 @@ def _difference(track: Track, variants: Sequence[Track]) -> str:
 def _order(line: Line, expected: Sequence[Task]) -> tuple[object, ...]:
     """Returns a sort key: expected rows first, then the plain VAE, objectives, critics."""
     task = line.task
+    method = (task.critic, task.objective)
     places = [place for place, other in enumerate(expected) if covers(other, task)]
+    # another λ of an expected method stands below it
+    near = [
+        place for place, other in enumerate(expected) if (other.critic, other.objective) == method
+    ]
     return (
         bool(line.differs),
-        places[0] if places else len(expected),
+        [*places, *near[-1:], len(expected)][0],
+        not places,
         task.critic != "none",
         task.critic,
         task.objective != "elbo",

@@ -22,6 +22,7 @@ from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
 from fmnbench.report import Options, render
 from fmnbench.spec import Result, Task
+from fmnbench.tune.places import choices
 
 BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where no format is given
 
@@ -45,7 +46,8 @@ def show(request: Request) -> int:
     """Prints or writes the leaderboard; returns the exit code."""
     store = Store(request.store)
     suites = [load_suite(name, for_runs=False) for name in request.suites]
-    known = relations([*all_suites(for_runs=False), *suites])
+    tuned = [load_suite(str(path), for_runs=False) for path in choices(request.store)]
+    known = relations([*all_suites(for_runs=False), *suites, *tuned])
     expected = _expected(suites)
     stored = list(dict.fromkeys(path.parent.name for path in store.paths()))
     chosen = _chosen(request.tracks, expected, stored)

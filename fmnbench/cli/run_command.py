@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import cast
 
 import typer
@@ -17,15 +18,18 @@ from fmnbench.cli.options import (
     seeds,
 )
 from fmnbench.cli.run_display import RunDisplay
+from fmnbench.cli.run_options import Names
 from fmnbench.cli.run_summary import ahead, print_outcome, print_plan
 from fmnbench.cli.text import lasting, row_name
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import Plan, Selection, plan, tasks
+from fmnbench.planning.suite_file import load_suite
 from fmnbench.runs.campaign import carry_out
 from fmnbench.runs.executors.base import RunOptions
 from fmnbench.runs.survey import DAY, Survey, glanced, measured, survey
 from fmnbench.spec import RunSpec, Status
+from fmnbench.tune.places import choices
 
 
 def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -39,6 +43,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     lambda_: option.LambdaOption = None,
     seed_list: option.SeedsOption = "1",
     settings: option.SetOption = None,
+    tuned: option.TunedOption = False,
     epochs: option.EpochsOption = None,
     precision: option.PrecisionOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -65,13 +70,15 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench run --suite quick --plugin my_critic.py --critic mine
       fmnbench run --suite my_suite.toml --retry failed --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    if not everything and not any((suite, track, dataset, architecture, critic, objective)):
+    if not (everything or tuned) and not any(
+        (suite, track, dataset, architecture, critic, objective)
+    ):
         raise UsageError("Say what to run: --suite NAME, --all, --track, --dataset, --critic, ...")
     if measure and not dry_run:
         raise UsageError("--measure runs nothing to its end: it goes with --dry-run.")
     plugins = load_plugins(plugin)
     selection = Selection(
-        suites=suite or (),
+        suites=[*(suite or []), *(_tuned(store, critic, objective) if tuned else [])],
         tracks=track or (),
         datasets=dataset or (),
         architectures=architecture or (),
@@ -98,6 +105,21 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if dry_run:
         return _show(found, measure=measure)
     return _carry_out(chosen, glanced(found), yes=yes)
+
+
+def _tuned(store: Path, critics: Names, objectives: Names) -> list[str]:
+    """Returns the suites that tuning has chosen, of the chosen critics and objectives."""
+    found = {str(path): load_suite(str(path)) for path in choices(store)}
+    fitting = [
+        name
+        for name, suite in found.items()
+        if suite.comparisons[0].critics[-1] in (critics or suite.comparisons[0].critics)
+        and suite.comparisons[0].objectives[-1] in (objectives or suite.comparisons[0].objectives)
+    ]
+    if not fitting:
+        of = f" of {', '.join([*(critics or []), *(objectives or [])])}" if found else ""
+        raise UsageError(f"There is no choice{of} beside '{store}'; `fmnbench tune` makes one.")
+    return fitting
 
 
 def _show(found: Survey, *, measure: bool) -> int:

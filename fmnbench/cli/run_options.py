@@ -105,6 +105,13 @@ RetryOption = Annotated[
 FailFastOption = Annotated[
     bool, typer.Option("--fail-fast", help="Start nothing new after a failure.")
 ]
+TunedOption = Annotated[
+    bool,
+    typer.Option(
+        "--tuned",
+        help="The rows that `fmnbench tune` has chosen beside this store, and no others.",
+    ),
+]
 YesOption = Annotated[
     bool, typer.Option("--yes", help="Start even what will take more than a day.")
 ]

@@ -1,10 +1,6 @@
 """`fmnbench tune`: studies of a critic's λ on validation rows, as a front and a choice."""
 
-import dataclasses
-import json
-import signal
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,20 +15,20 @@ from fmnbench.cli.options import (
     positive_integer,
     require_folder,
 )
-from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED, WRONG_USAGE
+from fmnbench.cli.usage import WRONG_USAGE
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import Selection
 from fmnbench.runs.executors.base import RunOptions, load_executor
+from fmnbench.tune.goals import goal_of
+from fmnbench.tune.studies import Wanted, studies
 
 TRIALS, SEEDS = 20, 1
 
-if TYPE_CHECKING:  # a help page does not wait for what only the verb needs
-    from fmnbench.spec import Task
-    from fmnbench.tune.definition import Definition
-    from fmnbench.tune.search import Study
-
 
 def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
+    shown: Annotated[
+        str | None, typer.Argument(metavar="[TRACK]", help="With --show: only this track.")
+    ] = None,
     critic: Annotated[
         str | None, typer.Option(metavar="NAME", help="The critic whose λ is tuned.")
     ] = None,
@@ -78,6 +74,9 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the studies with their cost; run nothing.")
     ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the studies that were carried out; run nothing.")
+    ] = False,
     as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> int:
@@ -92,10 +91,17 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench tune --critic self --track digits-mlp --trials 10
       fmnbench tune --critic self --dataset yahoo
       fmnbench tune --critic neural --track toy-mlp --seeds 3 --space lambda=log:1:1000
+      fmnbench tune --show toy-mlp
       fmnbench tune --critic none --objective beta --track toy-linear --goal nll --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept
-    from fmnbench.tune.goals import goal_of
-    from fmnbench.tune.studies import Wanted, studies
+    from fmnbench.cli.tune_run import carry_out_studies, print_missing, show_studies
+    from fmnbench.cli.tune_tables import print_plan
+
+    if show:
+        show_studies(store, shown, as_json=as_json)
+        return 0
+    if shown is not None:
+        raise UsageError(f"'{shown}' goes with --show; the track to tune is --track {shown}.")
 
     if critic is None or not any((suite, track, dataset, architecture)):
         raise UsageError(
@@ -121,7 +127,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     found = studies(selection, wanted, store)
     if not found.ready:
-        _print_missing(found.missing, critic)
+        print_missing(found.missing, critic)
         return WRONG_USAGE
     for row in found.missing:
         name = row.track.dataset
@@ -131,75 +137,6 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     options = load_executor(options.executor).settled(options)
     if dry_run:
-        from fmnbench.cli.tune_tables import print_plan
-
         print_plan(found.ready, options)
         return 0
-    return _carry_out(found.ready, options, as_json=as_json)
-
-
-def _carry_out(studies: "Sequence[Definition]", options: RunOptions, *, as_json: bool) -> int:
-    """Carries out the studies and prints each; returns the exit code."""
-    from fmnbench.cli.tune_tables import print_study
-    from fmnbench.tune.outputs import write_choice
-    from fmnbench.tune.summary import plain_values
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops it as Ctrl-C does
-    done: list[Study] = []
-    for asked in studies:
-        study = _search(asked, options)
-        done.append(study)
-        suite = write_choice(study, options.store)
-        if not as_json:
-            print_study(study, suite)
-        if study.interrupted:
-            typer.echo(
-                f"Stopped with {study.left} trials left; the same command goes on.", err=True
-            )
-            break
-    if as_json:
-        typer.echo(json.dumps(list(map(plain_values, done)), indent=2, ensure_ascii=False))
-    if any(study.interrupted for study in done):
-        return INTERRUPTED
-    bad = any(study.problems or study.choice.trial is None for study in done)
-    return SOME_FAILED if bad else 0
-
-
-def _search(asked: "Definition", options: RunOptions) -> "Study":
-    """Carries out one study with its progress shown."""
-    from fmnbench.cli.tune_display import TuneDisplay
-    from fmnbench.records.store import Store
-    from fmnbench.tune.definition import RECORDS, track_folder
-    from fmnbench.tune.search import known_results, search, study_of
-
-    folder = track_folder(options.store, asked.task.track.name) / RECORDS
-    before = study_of(asked, known_results(asked, Store(folder)))
-    with TuneDisplay(asked, len(before.trials)) as display:
-        own = dataclasses.replace(options, store=folder)
-        return search(asked, own, display.show, display.told)
-
-
-def _print_missing(rows: "Sequence[Task]", critic: str) -> None:
-    """Prints which dataset is not installed, and how to get it or another one."""
-    from fmnbench.data import cache
-    from fmnbench.data.dataset import CachedDataset
-    from fmnbench.registry import datasets
-
-    by_dataset: dict[str, list[Task]] = {}
-    for row in rows:
-        by_dataset.setdefault(row.track.dataset, []).append(row)
-    for name, members in by_dataset.items():
-        tracks = ", ".join(row.track.name for row in members)
-        plural = "s" if len(members) > 1 else ""
-        made = datasets.get(name)(**datasets.fill(name, members[0].track.dataset_settings))
-        assert isinstance(made, CachedDataset)
-        key = made.cache_name
-        typer.echo(f"error: Dataset '{key}' is not installed (track{plural} {tracks}).", err=True)
-        if made.sources:
-            typer.echo(f"  get it:     fmnbench data fetch {key}", err=True)
-        way = "or import: " if made.sources else "import it: "
-        typer.echo(f"  {way} fmnbench data import {key} {made.import_example}", err=True)
-        for other in made.smaller:
-            if cache.manifest(other) is not None:
-                command = f"fmnbench tune --critic {critic} --dataset {other}"
-                typer.echo(f"  installed:  {command}", err=True)
+    return carry_out_studies(found.ready, options, as_json=as_json)

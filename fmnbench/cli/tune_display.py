@@ -7,19 +7,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from fmnbench.board.labels import value
 from fmnbench.cli.text import run_name
+from fmnbench.cli.tune_tables import named
 from fmnbench.runs.executors.base import Event
 from fmnbench.tune.definition import Definition
 from fmnbench.tune.search import Study
-from fmnbench.tune.space import LAMBDA
 from fmnbench.tune.trials import MI, NLL, Trial
 
 
 class TuneDisplay:
     """Progress of one study: a bar on a terminal, lines in a file or pipe."""
 
-    def __init__(self, definition: Definition, done: int) -> None:
+    def __init__(self, definition: Definition) -> None:
         self._definition = definition
         self._console = Console(stderr=True)
         self._progress = Progress(
@@ -35,11 +34,8 @@ class TuneDisplay:
             expand=True,
             transient=True,
         )
-        self._bar = self._progress.add_task(
-            definition.name, total=definition.trials, completed=done, note=""
-        )
-        self._shown = done
-        self._has_baseline = False
+        self._bar = self._progress.add_task(definition.name, total=definition.trials, note="")
+        self._before: Study | None = None
 
     def __enter__(self) -> "TuneDisplay":
         self._progress.start()
@@ -61,17 +57,19 @@ class TuneDisplay:
             self._progress.update(self._bar, description=text)
 
     def told(self, study: Study) -> None:
-        """Shows the study after a run has ended: each trial that is new, and the best so far."""
+        """Shows the study as it now stands: each trial that is new, and the best so far."""
         ends = [trial.status for trial in study.trials]
         note = f"{ends.count('diverged')} diverged, " if "diverged" in ends else ""
         self._progress.update(self._bar, completed=len(study.trials), note=f"{note}{_best(study)}")
-        if study.baseline is not None and not self._has_baseline:
-            self._has_baseline = True
-            if not study.trials:
-                self._say(f"plain VAE: {_numbers(study.baseline)}")
-        for trial in study.trials[self._shown :]:
-            self._say(f"trial {self._shown + 1}: {_named(trial)}: {_numbers(trial)}")
-            self._shown += 1
+        before, self._before = self._before, study
+        if before is None:
+            return
+        if study.baseline is not None and before.baseline is None:
+            self._say(f"plain VAE: {_numbers(study.baseline)}")
+        known = [trial.values for trial in before.trials]
+        for number, trial in enumerate(study.trials, 1):
+            if trial.values not in known:
+                self._say(f"trial {number}: {named(trial.values)}: {_numbers(trial)}")
 
     def _say(self, text: str) -> None:
         if self._progress.disable:
@@ -84,12 +82,8 @@ def _best(study: Study) -> str:
     best, plain = study.choice.trial, study.baseline
     if best is None or plain is None or not plain.is_done:
         return ""
-    return f"best {_named(best)}: {_numbers(best)} ({best.means[NLL] - plain.means[NLL]:+.2f})"
-
-
-def _named(trial: Trial) -> str:
-    return ", ".join(
-        f"{'λ' if key == LAMBDA else key}={value(each)}" for key, each in trial.values.items()
+    return (
+        f"best {named(best.values)}: {_numbers(best)} ({best.means[NLL] - plain.means[NLL]:+.2f})"
     )
 
 

@@ -1,8 +1,7 @@
 """What `fmnbench tune` prints: the front with its chosen row, and the plan of a dry run."""
 
 import datetime
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import typer
 from rich.console import Console
@@ -13,41 +12,37 @@ from fmnbench.cli.text import counted, lasting, print_table
 from fmnbench.planning.costs import recorded_costs, row_key
 from fmnbench.records.store import Store
 from fmnbench.runs.executors.base import RunOptions
-from fmnbench.tune.definition import Definition, track_folder
-from fmnbench.tune.search import Study, known_results, study_of
-from fmnbench.tune.space import LAMBDA
-from fmnbench.tune.summary import edges
-from fmnbench.tune.trials import MI, NLL, Trial
+from fmnbench.tune.definition import Definition
+from fmnbench.tune.places import RECORDS, track_folder
+from fmnbench.tune.search import known_results, study_of
+from fmnbench.tune.space import LAMBDA, Number
+from fmnbench.tune.summary import Summary, TrialRow
 
 WIDTH = 120  # columns of a table where its output goes to no terminal
 
 
-def print_study(study: Study, suite: Path | None) -> None:
-    """Prints the front of a study, its choice with the reason, and the next command.
-
-    `suite` is the file of the choice, if there is one.
-    """
-    asked, choice = study.definition, study.choice
+def print_study(study: Summary) -> None:
+    """Prints the front of a study, its choice with the reason, and the next command."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
     console.print(_table(study))
     typer.echo(_made(study))
-    if choice.trial is None:
-        typer.echo(f"Nothing is chosen: {choice.reason}.")
+    if study.choice is None:
+        typer.echo(f"Nothing is chosen: {study.reason}.")
     else:
-        typer.echo(f"Chosen: {_named(choice.trial)}: {choice.reason}.")
-        if choice.alone:
-            picks = [_numbers(each) if each else "none" for each in choice.alone.values()]
-            typer.echo(f"Choice noise: each seed alone would have chosen {', '.join(picks)}.")
+        typer.echo(f"Chosen: {named(study.choice.values)}: {study.reason}.")
+        if study.alone:
+            picks = [named(each) if each else "nothing" for each in study.alone.values()]
+            typer.echo(f"Choice noise: each seed alone would have chosen {'; '.join(picks)}.")
         else:
             typer.echo("Choice noise: not known with one seed; --seeds 3 shows it.")
-        for line in edges(study):
-            typer.echo(f"Warning: {line}")
+    for line in study.warnings:
+        typer.echo(f"Warning: {line}")
     for line in study.problems:
-        typer.echo(f"{asked.name}: {line}", err=True)
-    if suite is not None:
-        typer.echo(f"Next: fmnbench run --suite {suite} --seeds 3")
+        typer.echo(f"{study.method} on {study.track}: {line}", err=True)
+    if study.suite is not None:
+        typer.echo(f"Next: fmnbench run --suite {study.suite} --seeds 3")
 
 
 def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
@@ -55,7 +50,7 @@ def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
     rows: list[dict[str, object]] = []
     total, unknown = 0.0, 0
     for asked in studies:
-        store = Store(track_folder(options.store, asked.task.track.name) / "records")
+        store = Store(track_folder(options.store, asked.task.track.name) / RECORDS)
         found = study_of(asked, known_results(asked, store))
         seeds = len(asked.seeds)
         runs = (found.left + (found.baseline is None)) * seeds
@@ -83,69 +78,60 @@ def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
             f"About {lasting(total)} with --jobs {options.jobs} on {options.device}{rest}; done "
             f"by {end:%Y-%m-%d %H:%M}."
         )
-    else:
+    elif unknown:
         typer.echo(f"The cost of {counted(unknown, 'run')} is not known yet.")
 
 
-def _table(study: Study) -> Table:
-    asked, shown = study.definition, study.front
-    chosen = study.choice.trial
-    if chosen is not None and chosen not in shown:
-        shown = [*shown, chosen]
-    ceiling = [trial.means["mi_ceiling"] for trial in shown if "mi_ceiling" in trial.means]
-    most = f" (≤ {ceiling[0]:.2f})" if ceiling else ""
-    table = Table(title=f"{asked.name}: the front on the validation split", title_justify="left")
+def named(values: Mapping[str, Number]) -> str:
+    """Returns searched values for people: λ = 3.16, critic.temperature = 0.5."""
+    return ", ".join(
+        f"{'λ' if key == LAMBDA else key} = {value(each)}" for key, each in values.items()
+    )
+
+
+def _table(study: Summary) -> Table:
+    shown = sorted({*study.front, *([] if study.chosen is None else [study.chosen])})
+    rows = sorted((study.trials[place] for place in shown), key=lambda row: row.metrics["nll"])
+    ceilings = [row.metrics["mi_ceiling"] for row in rows if "mi_ceiling" in row.metrics]
+    most = f" (≤ {ceilings[0]:.2f})" if ceilings else ""
+    title = f"{study.method} on {study.track}: the front on the validation split"
+    table = Table(title=title, title_justify="left")
     table.add_column("")
-    for each in asked.space:
-        table.add_column("λ" if each.key == LAMBDA else each.key, justify="right")
+    for key in study.space:
+        table.add_column("λ" if key == LAMBDA else key, justify="right")
     for name in ("NLL", "− VAE", f"MI lower{most}", "AU"):
         table.add_column(name, justify="right")
     table.add_column("flags")
-    empty = [""] * len(asked.space)
-    if study.baseline is not None:
-        table.add_row("VAE", *empty, *_cells(study.baseline, study))
-    for trial in shown:
-        values = [value(each) for each in trial.values.values()]
-        is_chosen = trial is chosen
-        cells = ["chosen" if is_chosen else "", *values, *_cells(trial, study)]
-        table.add_row(*cells, style="bold" if is_chosen else "")
+    if study.vae is not None:
+        table.add_row("VAE", *[""] * len(study.space), *_cells(study.vae, difference=False))
+    for row in rows:
+        is_chosen = row is study.choice
+        cells = ["chosen" if is_chosen else "", *map(value, row.values.values())]
+        table.add_row(*cells, *_cells(row), style="bold" if is_chosen else "")
     return table
 
 
-def _cells(trial: Trial, study: Study) -> list[str]:
-    if not trial.is_done:
-        return ["", "", "", "", trial.status.replace("_", " ")]
-    spread = trial.spread(NLL)
-    base = study.baseline
-    plain = base.means[NLL] if base is not None and base.is_done else None
+def _cells(row: TrialRow, *, difference: bool = True) -> list[str]:
+    metrics = row.metrics
+    if "nll" not in metrics:
+        return ["", "", "", "", row.status.replace("_", " ")]
+    shows_difference = difference and row.against_vae is not None
     return [
-        f"{trial.means[NLL]:.2f}" + ("" if spread is None else f" ± {spread:.2f}"),
-        "" if plain is None or trial is base else f"{trial.means[NLL] - plain:+.2f}",
-        f"{trial.means[MI]:.3f}",
-        f"{trial.means['au']:g}" if "au" in trial.means else "",
-        ", ".join(trial.flags),
+        f"{metrics['nll']:.2f}" + ("" if row.nll_std is None else f" ± {row.nll_std:.2f}"),
+        f"{row.against_vae:+.2f}" if shows_difference else "",
+        f"{metrics['mi_lower']:.3f}",
+        f"{metrics['au']:.3g}" if "au" in metrics else "",
+        ", ".join(row.flags),
     ]
 
 
-def _made(study: Study) -> str:
+def _made(study: Summary) -> str:
     """Returns a line on what a study rests on."""
-    asked = study.definition
-    ends = [trial.status for trial in study.trials if trial.status != "done"]
+    ends = [row.status for row in study.trials if row.status != "done"]
     bad = f", {len(ends)} of them not done ({', '.join(sorted(set(ends)))})" if ends else ""
-    wanted = f" of {asked.trials}" if study.left else ""
+    wanted = f" of {study.wanted}" if len(study.trials) < study.wanted else ""
     return (
-        f"{counted(len(study.trials), 'trial')}{wanted} of {asked.method}{bad} and 1 of the plain "
-        f"VAE, {counted(len(asked.seeds), 'seed')} each; NLL with K = "
-        f"{asked.task.track.nll_samples}; goal {asked.goal}, margin {study.choice.margin:g} nats."
+        f"{counted(len(study.trials), 'trial')}{wanted} of {study.method}{bad} and 1 of the plain "
+        f"VAE, {counted(len(study.seeds), 'seed')} each; NLL with K = {study.nll_samples}; goal "
+        f"{study.goal}, margin {study.margin:g} nats."
     )
-
-
-def _named(trial: Trial) -> str:
-    return ", ".join(
-        f"{'λ' if key == LAMBDA else key} = {value(each)}" for key, each in trial.values.items()
-    )
-
-
-def _numbers(values: object) -> str:
-    assert isinstance(values, dict)
-    return "/".join(value(each) for each in values.values())

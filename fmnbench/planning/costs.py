@@ -69,7 +69,9 @@ def guessed_seconds(spec: RunSpec) -> float:
     if size is None or size.rows is None:
         return math.inf
     if size.words is not None:
-        work, rate = size.words["train"], WORDS_PER_SECOND
+        # of a dataset whose training texts were not counted, the words of the others
+        work = size.words.get("train", max(size.words.values()))
+        rate = WORDS_PER_SECOND
     else:
         work, rate = float(size.width or 1), PIXELS_PER_SECOND
     return spec.track.epochs * size.rows["train"] * work / rate

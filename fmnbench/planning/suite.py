@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from fmnbench.board.relations import Relations, SmallerCopy, Superseded, Tuned
+from fmnbench.board.relations import Relations, SmallerCopy, Superseded, Tuned, TunedRow
 from fmnbench.registry import critics
 from fmnbench.spec import Settings, Task, Track
 
@@ -111,6 +111,12 @@ class Suite:
 def relations(suites: Iterable[Suite]) -> Relations:
     """Returns the relations between tracks that suites state; of two the later suite's holds."""
     found = [comparison for suite in suites for comparison in suite.comparisons]
+    tuned: dict[str, list[TunedRow]] = {}
+    for each in found:
+        if each.tuned is not None:
+            *_, task = each.tasks()
+            rows = tuned.setdefault(each.track.name, [])
+            rows.append(TunedRow(task=task, how=each.tuned))
     return Relations(
         latent_free={each.track.name: each.reference.name for each in found if each.reference},
         judges={each.track.name: each.judge for each in found if each.judge},
@@ -118,4 +124,5 @@ def relations(suites: Iterable[Suite]) -> Relations:
             each.track.name: each.smaller_copy_of for each in found if each.smaller_copy_of
         },
         superseded={each.track.name: each.superseded for each in found if each.superseded},
+        tuned=tuned,
     )

@@ -8,13 +8,11 @@ from pathlib import Path
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import resolve
 from fmnbench.planning.suite import NO_CRITIC
-from fmnbench.records.store import folder_name
 from fmnbench.spec import Result, RunSpec, Settings, Task
 from fmnbench.tune.goals import Goal
 from fmnbench.tune.space import LAMBDA, Number, Parameter, Values, value_of, with_values
 
 PLAIN = "elbo"  # the objective of the plain VAE
-RECORDS = "records"  # the store of all trials of a track, in the track's folder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,16 +82,6 @@ class Definition:
                     f"The trials of {self.name} in {folder} were made with {difference}; delete "
                     "the folder, or name another --store."
                 )
-
-
-def tuning_folder(store: Path) -> Path:
-    """Returns the folder of all studies, which lies beside the store."""
-    return store.parent / "tuning"
-
-
-def track_folder(store: Path, track: str) -> Path:
-    """Returns the folder of a track's studies."""
-    return tuning_folder(store) / folder_name(track)
 
 
 def _runs(task: Task, seeds: Sequence[int]) -> tuple[RunSpec, ...]:

@@ -1,47 +1,74 @@
-"""What a study leaves beside its records: the choice, as a suite that `run` takes as it is."""
+"""What a study leaves beside its records: summary, trials, figure, and the choice as a suite."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pydantic
+
+from fmnbench.errors import RecordError, UsageError
 from fmnbench.files import write_atomically
 from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.spec import Task, digest
-from fmnbench.tune.definition import PLAIN, track_folder
+from fmnbench.tune.definition import PLAIN
+from fmnbench.tune.figure import front_figure
+from fmnbench.tune.places import CHOICE, SUMMARY, TRIALS, track_folder, tuning_folder
 from fmnbench.tune.search import Study
 from fmnbench.tune.space import with_values
-
-CHOICE = "choice.toml"
-
-
-def study_folder(study: Study, store: Path) -> Path:
-    """Returns the folder of a study, beside the store of reported runs."""
-    asked = study.definition
-    return track_folder(store, asked.task.track.name) / asked.method
+from fmnbench.tune.summary import Summary, summary
 
 
-def write_choice(study: Study, store: Path) -> Path | None:
-    """Writes the choice of a study as a suite; returns its file, None where nothing is chosen.
+def write(study: Study, store: Path) -> Summary:
+    """Writes what a study leaves into its folder, beside the store; returns its summary.
 
-    A choice of an earlier state of the study is removed then.
+    A choice of an earlier state of the study is removed where nothing is chosen any more.
     """
-    path = study_folder(study, store) / CHOICE
-    if study.choice.trial is None:
-        path.unlink(missing_ok=True)
-        return None
-    write_atomically(path, _suite(study).encode())
-    return path
+    asked = study.definition
+    folder = track_folder(store, asked.task.track.name) / asked.method
+    path = folder / CHOICE
+    found = summary(study)
+    try:
+        if study.choice.trial is None:
+            path.unlink(missing_ok=True)
+        else:
+            found = dataclasses.replace(found, suite=str(path))
+            write_atomically(path, _suite(study).encode())
+        text = json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False)
+        write_atomically(folder / SUMMARY, f"{text}\n".encode())
+        write_atomically(folder / TRIALS, found.frame.to_csv(index=False).encode())
+        for kind in ("svg", "png"):
+            write_atomically(folder / f"front.{kind}", front_figure(found, kind))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+    return found
+
+
+def written(store: Path) -> list[Summary]:
+    """Returns the summaries of all studies beside a store, by track and method."""
+    reader = pydantic.TypeAdapter(Summary)
+    found = []
+    for path in sorted(tuning_folder(store).glob(f"*/*/{SUMMARY}")):
+        try:
+            found.append(reader.validate_json(path.read_bytes()))
+        except pydantic.ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise RecordError(f"{path}: it is no summary of a study: {reason}.") from None
+    return found
 
 
 def _suite(study: Study) -> str:
     asked, choice = study.definition, study.choice
     assert choice.trial is not None
     row = with_values(asked.task, choice.trial.values)
+    citation = (
+        f"fmnbench tune: {len(study.trials)} trials with {len(asked.seeds)} seeds; {choice.reason}"
+    )
     lines = [
         "# Chosen by `fmnbench tune` from validation rows alone.",
         "",
         f"title = {_toml(f'{asked.name}, tuned')}",
-        f"citation = {_toml(_citation(study))}",
+        f"citation = {_toml(citation)}",
         "",
         "[[tracks]]",
     ]
@@ -51,21 +78,16 @@ def _suite(study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _citation(study: Study) -> str:
-    trials, seeds = len(study.trials), len(study.definition.seeds)
-    return f"fmnbench tune: {trials} trials with {seeds} seeds; {study.choice.reason}"
-
-
 def _fields(row: Task) -> dict[str, object]:
     """Returns the entry of a suite that has a row, and the plain one to compare it with."""
-    fields = {key: value for key, value in row.track.identity.items() if value is not None}
-    fields["critics"] = list(dict.fromkeys([NO_CRITIC, row.critic]))
+    fields = {key: value for key, value in vars(row.track).items() if value is not None}
     with_critic = row.critic != NO_CRITIC
+    fields["critics"] = [NO_CRITIC, row.critic] if with_critic else [NO_CRITIC]
     fields["objectives"] = [row.objective] if with_critic else [PLAIN, row.objective]
     fields["lambda"] = [row.lambda_] if with_critic else []
-    fields["critic_settings"] = {row.critic: row.critic_settings} if row.critic_settings else {}
-    given = row.objective_settings
-    fields["objective_settings"] = {row.objective: given} if given else {}
+    for kind, name in (("critic", row.critic), ("objective", row.objective)):
+        given = getattr(row, f"{kind}_settings")
+        fields[f"{kind}_settings"] = {name: given} if given else {}
     return fields
 
 

@@ -65,8 +65,8 @@ def search(
     """Carries out what the options' store lacks of a study; returns it as it then stands.
 
     The plain VAE comes first. `listen` is called with each event of a run, `told` with the study
-    after each run's end. What a study has is read from its records alone, so that it can be cut
-    off anywhere, extended, or shared with another process.
+    at the start and after each run's end. What a study has is read from its records alone, so that
+    it can be cut off anywhere, extended, or shared with another process.
     """
     store = Store(options.store)
     results = known_results(definition, store)
@@ -79,6 +79,7 @@ def search(
                 results[event.spec.key] = record
             told(study_of(definition, results))
 
+    told(study_of(definition, results))
     while specs := _next_runs(definition, results, options):
         outcome = carry_out(Plan(specs=specs), options, hear)
         results |= outcome.results

@@ -24,7 +24,7 @@ Values = Mapping[str, Number]  # by key: lambda, critic.temperature, objective.b
 class Parameter:
     """One searched quantity: λ, or a setting of the critic or the objective.
 
-    `start` is its value while the first grid is run over another one.
+    `start` is the row's own value, or the nearest one in the range.
     """
 
     key: str
@@ -101,12 +101,14 @@ def value_of(row: Task | RunSpec, key: str) -> Setting:
 def first_points(space: Sequence[Parameter]) -> list[dict[str, Number]]:
     """Returns the first grid: points that span the first range, the other values at their start.
 
-    Any first few of them span it as evenly as so many can.
+    Any first few of them span it as evenly as so many can. The last is where all are at their
+    start: the row as its suite has it, unless that lies outside the ranges.
     """
     first, *others = space
     rest = {each.key: each.start for each in others}
     shares = [place / (POINTS - 1) for place in ORDER]
     points = [{first.key: first.at(share), **rest} for share in shares]
+    points.append({first.key: first.start, **rest})
     return [point for place, point in enumerate(points) if point not in points[:place]]
 
 
@@ -152,7 +154,8 @@ def _parameter(task: Task, key: str, span: Range, numbers: Mapping[str, Setting]
     if not kind:
         if span.low < 0:
             raise UsageError(f"--space {key} starts at {span.low:g}; λ is 0 or above.")
-        return Parameter(key=key, span=span, start=1.0)
+        made = Parameter(key=key, span=span, start=0.0)
+        return dataclasses.replace(made, start=made.tidy(task.lambda_))
     held = numbers[key]
     whole = isinstance(held, int)
     made = Parameter(key=key, span=span, start=0.0, is_whole=whole)

@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fmnbench.board.relations import changed_settings
 from fmnbench.data.identity import missing
 from fmnbench.errors import UsageError
 from fmnbench.planning.costs import cheapest_first, recorded_costs
 from fmnbench.planning.plan import Selection, tasks
 from fmnbench.planning.suite import NO_CRITIC
+from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
 from fmnbench.registry import objectives
 from fmnbench.seeds import TUNING
@@ -51,7 +53,7 @@ def studies(selection: Selection, wanted: Wanted, store: Path) -> Studies:
         if value < 1:
             raise UsageError(f"{name} is {value}; it must be at least 1.")
     rows = _rows(selection, wanted)
-    absent = [row for row in rows.values() if _missing(row)]
+    absent = [row for row in rows.values() if missing_data(row)]
     made = [
         _definition(row, wanted, alone=alone)
         for row in rows.values()
@@ -66,16 +68,24 @@ def studies(selection: Selection, wanted: Wanted, store: Path) -> Studies:
 
 
 def _rows(selection: Selection, wanted: Wanted) -> Mapping[str, Task]:
-    """Returns the first row of each track, by its name; a study varies λ itself."""
+    """Returns a row of each track, by its name: with the first λ of the suite, or else 1."""
     chosen = dataclasses.replace(
         selection,
         critics=(wanted.critic,),
         objectives=() if wanted.objective is None else (wanted.objective,),
         lambdas=(1.0,),
     )
+    suites = [load_suite(name) for name in selection.suites] or all_suites()
+    own = {
+        each.track.name: each.lambdas[0]
+        for suite in suites
+        for each in suite.comparisons
+        if each.lambdas and wanted.critic != NO_CRITIC
+    }
     rows: dict[str, Task] = {}
     for row in tasks(chosen):
-        rows.setdefault(row.track.name, row)
+        weight = own.get(changed_settings(row.track.name)[0], row.lambda_)
+        rows.setdefault(row.track.name, dataclasses.replace(row, lambda_=weight))
     return rows
 
 
@@ -100,5 +110,6 @@ def _needs_baseline(row: Task) -> bool:
     return is_both and bool(objectives.ranges(row.objective))
 
 
-def _missing(row: Task) -> str:
+def missing_data(row: Task) -> str:
+    """Returns how to install the data of a row, "" where they are here."""
     return missing(row.track.dataset, row.track.dataset_settings)

@@ -69,6 +69,8 @@ def test_the_guess_is_epochs_times_rows_times_values_over_the_rate(make_result):
     assert guessed_seconds(spec) == pytest.approx(3 * 162_000 * 16 / 2e5)
     words = make_result(track={"epochs": 2, "dataset": "yahoo-10k"}).spec
     assert guessed_seconds(words) == pytest.approx(2 * 9_000 * 79.05011111111111 / 1e4)
+    uncounted = make_result(track={"epochs": 1, "dataset": "yahoo"}).spec  # but for test texts
+    assert guessed_seconds(uncounted) == pytest.approx(100_000 * 78.8673 / 1e4)
     assert guessed_seconds(make_result(track={"dataset": "snli"}).spec) == float("inf")
 
 

@@ -29,7 +29,7 @@ def test_a_study_ends_with_its_front_the_choice_the_reason_and_the_next_command(
     lines = done.err.splitlines()
     assert len(lines) == 1 + 12
     assert lines[0].endswith(f"self on {TRACK}: plain VAE: NLL 100.10, MI lower 0.00")
-    assert f"self on {TRACK}: trial 2: λ=100: NLL 102.89, MI lower 4.62" in lines[2]
+    assert f"self on {TRACK}: trial 2: λ = 100: NLL 102.89, MI lower 4.62" in lines[2]
     rows = [line for line in done.out.splitlines() if "│" in line]
     assert "100.10 ± 0.00" in rows[0]
     (chosen,) = [line for line in rows if "chosen" in line]
@@ -38,7 +38,9 @@ def test_a_study_ends_with_its_front_the_choice_the_reason_and_the_next_command(
     assert "12 trials of self and 1 of the plain VAE, 2 seeds each; NLL with K = 500" in done.out
     assert f"Chosen: λ = {value}: of " in done.out
     assert "trials with an NLL of at most 100.60, the plain VAE's + 0.5, it has the " in done.out
-    assert f"Choice noise: each seed alone would have chosen {value}, {value}.\n" in done.out
+    assert (
+        f"Choice noise: each seed alone would have chosen λ = {value}; λ = {value}.\n" in done.out
+    )
     suite = tmp_path / "tuning" / TRACK / "self" / "choice.toml"
     assert done.out.endswith(f"Next: fmnbench run --suite {suite} --seeds 3\n")
     assert not store.exists()
@@ -80,10 +82,12 @@ def test_json_has_the_front_the_choice_and_the_counts(fmnbench, made_up, store):
     done = fmnbench(*DIGITS, "--trials", "8", "--json", "--store", store)
     (study,) = json.loads(done.out)
     assert (study["track"], study["method"], study["goal"]) == (TRACK, "self", "front")
-    assert (len(study["trials"]), study["trials_of_the_plain_vae"]) == (8, 1)
-    chosen = study["trials"][study["chosen"]]
-    assert 5 < chosen["lambda"] < 11.9
-    assert chosen["nll_minus_vae"] == pytest.approx(chosen["nll"] - study["vae"]["nll"])
+    assert (len(study["trials"]), study["wanted"], study["nll_samples"]) == (8, 8, 500)
+    chosen, plain = study["trials"][study["chosen"]], study["vae"]
+    assert 5 < chosen["values"]["lambda"] < 11.9
+    assert chosen["against_vae"] == pytest.approx(
+        chosen["metrics"]["nll"] - plain["metrics"]["nll"]
+    )
     assert study["chosen"] in study["front"]
     assert study["space"] == {"lambda": "0.1 to 100 (log)"}
 

@@ -1,0 +1,98 @@
+"""Carrying out studies for `fmnbench tune`, with their progress shown."""
+
+import dataclasses
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from fmnbench.cli.tune_display import TuneDisplay
+from fmnbench.cli.tune_tables import print_study
+from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
+from fmnbench.data import cache
+from fmnbench.data.dataset import CachedDataset
+from fmnbench.errors import UsageError, unknown
+from fmnbench.registry import datasets
+from fmnbench.runs.executors.base import RunOptions
+from fmnbench.spec import Task
+from fmnbench.tune.definition import Definition
+from fmnbench.tune.outputs import write, written
+from fmnbench.tune.places import RECORDS, track_folder
+from fmnbench.tune.search import Study, search
+from fmnbench.tune.summary import Summary
+
+
+def carry_out_studies(studies: Sequence[Definition], options: RunOptions, *, as_json: bool) -> int:
+    """Carries out studies, `options` being of the store beside them; returns the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops it as Ctrl-C does
+    done: list[Summary] = []
+    for asked in studies:
+        study = _search(asked, options)
+        done.append(write(study, options.store))
+        if not as_json:
+            print_study(done[-1])
+        if study.interrupted:
+            typer.echo(
+                f"Stopped with {study.left} trials left; the same command goes on.", err=True
+            )
+            break
+    if as_json:
+        print_json(done)
+    if any(study.interrupted for study in done):
+        return INTERRUPTED
+    bad = any(study.problems or study.choice is None for study in done)
+    return SOME_FAILED if bad else 0
+
+
+def show_studies(store: Path, track: str | None, *, as_json: bool) -> None:
+    """Prints the studies beside a store, or those of one track."""
+    found = written(store)
+    tracks = sorted({study.track for study in found})
+    if not found:
+        raise UsageError(f"There is no study beside '{store}'; `fmnbench tune` makes one.")
+    if track is not None and track not in tracks:
+        raise unknown("track with a study", track, tracks)
+    chosen = [study for study in found if track in (None, study.track)]
+    if as_json:
+        print_json(chosen)
+        return
+    for study in chosen:
+        print_study(study)
+
+
+def print_json(studies: Sequence[Summary]) -> None:
+    """Prints studies as a JSON list."""
+    values = [dataclasses.asdict(study) for study in studies]
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def _search(asked: Definition, options: RunOptions) -> Study:
+    folder = track_folder(options.store, asked.task.track.name) / RECORDS
+    with TuneDisplay(asked) as display:
+        own = dataclasses.replace(options, store=folder)
+        return search(asked, own, display.show, display.told)
+
+
+def print_missing(rows: Sequence[Task], critic: str) -> None:
+    """Prints which datasets are not installed, and how to get them or others."""
+    by_dataset: dict[str, list[Task]] = {}
+    for row in rows:
+        by_dataset.setdefault(row.track.dataset, []).append(row)
+    for name, members in by_dataset.items():
+        tracks = ", ".join(row.track.name for row in members)
+        plural = "s" if len(members) > 1 else ""
+        made = datasets.get(name)(**datasets.fill(name, members[0].track.dataset_settings))
+        assert isinstance(made, CachedDataset)
+        key = made.cache_name
+        lines = [f"error: Dataset '{key}' is not installed (track{plural} {tracks})."]
+        lines += [f"  get it:     fmnbench data fetch {key}"] if made.sources else []
+        way = "or import: " if made.sources else "import it: "
+        lines.append(f"  {way} fmnbench data import {key} {made.import_example}")
+        lines += [
+            f"  installed:  fmnbench tune --critic {critic} --dataset {other}"
+            for other in made.smaller
+            if cache.manifest(other) is not None
+        ]
+        typer.echo("\n".join(lines), err=True)
