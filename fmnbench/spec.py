@@ -238,7 +238,7 @@ class Provenance:
     started: str
     seconds: float
     resumed: int = 0
-    plugins: Mapping[str, str] = dataclasses.field(default_factory=dict)  # file name -> sha256
+    plugins: Mapping[str, str] = dataclasses.field(default_factory=dict)  # file -> sha256
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

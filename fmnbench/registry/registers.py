@@ -18,6 +18,7 @@ from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.registry import settings
 from fmnbench.registry.declarations import BUILT_IN, Attribute, Entry, declarations, first_line
 from fmnbench.registry.ranges import Range
+from fmnbench.registry.sources import make_importable, sources, version_of
 from fmnbench.spec import Setting, Settings
 
 if TYPE_CHECKING:  # a listing does not wait for torch
@@ -98,13 +99,19 @@ class Registry(Generic[Made]):
     def version(self, name: str) -> str:
         """Returns what a key holds of the component's code.
 
-        A component of this package states its version; of an outsider's file it is the hash,
-        so that no record outlives an edit unnoticed.
+        A component of this package states its version; of an outsider's file it is the hash, with
+        those of the local modules that it imports, so that no record outlives an edit unnoticed.
+        Raises UsageError where one of these files cannot be read.
         """
+        found = self.sources(name)
+        return version_of(found) if found else str(self.entry(name).attributes.get("version", 1))
+
+    def sources(self, name: str) -> dict[str, str]:
+        """Returns the SHA-256 of the files of an outsider's component; none of a built-in one."""
         entry = self.entry(name)
-        if entry.origin != BUILT_IN and entry.path is not None:
-            return hashlib.sha256(entry.path.read_bytes()).hexdigest()[:12]
-        return str(entry.attributes.get("version", 1))
+        if entry.origin == BUILT_IN or entry.path is None:
+            return {}
+        return sources(entry.path, entry.module)
 
     def settings(self, name: str) -> dict[str, Setting]:
         """Returns the component's settings with their defaults: its keyword-only arguments."""
@@ -212,6 +219,7 @@ class Registry(Generic[Made]):
 
 
 def _import_file(name: str, path: Path) -> None:
+    make_importable(path.parent)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -246,7 +254,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
 def load_plugin(path: Path) -> None:
     """Registers all components that a Python file declares.
 
-    A file that is missing, does not run or declares none is a UsageError.
+    A file that is missing, does not run or declares none is a UsageError, and so is one that
+    imports a local module that cannot be read.
     """
     if not path.is_file():
         raise UsageError(f"There is no plug-in file '{path}'.")
@@ -254,3 +263,4 @@ def load_plugin(path: Path) -> None:
     if found == 0:
         example = '@critics.register("name")'
         raise UsageError(f"{path} registers nothing; a component has a decorator {example}.")
+    sources(path.resolve())  # UsageError

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import fmnbench
+from fmnbench.registry.sources import sources
 from fmnbench.spec import Provenance
 
 
@@ -37,8 +38,8 @@ def provenance(
 
 
 def hashes(plugins: Sequence[Path]) -> dict[str, str]:
-    """Returns the SHA-256 of plug-in files by their names."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins}
+    """Returns the SHA-256 of plug-in files and of the local modules that they import, by name."""
+    return {name: sha256 for path in plugins for name, sha256 in sources(path).items()}
 
 
 def _checkout(package: Path) -> tuple[str | None, bool | None]:
