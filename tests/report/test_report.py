@@ -212,8 +212,8 @@ def compared(results):
 
 def test_published_values_stand_below_ours_with_the_difference_and_source(compared):
     text = render(compared, "markdown")
-    assert "| *↳ published* | *144.5 (0.0)* -0.5 |" in text
-    assert "| *↳ published* | *99.25 (0.50)* +49.75 |" in text
+    assert "| *↳ published* | *144.5 (0.0)* -0.5 ± 12.7 |" in text
+    assert "| *↳ published* | *99.25 (0.50)* +49.75 ± 8.45, order reversed |" in text
     source = "Published: Author (2000), Table 9, mean (population std) over 3 runs."
     assert source in text
     assert r"Definitions of the published metrics: NLL: x\|y." in text
