@@ -6,21 +6,27 @@ from typing import Literal
 
 from fmnbench.board.published import Published
 from fmnbench.board.relations import Superseded
+from fmnbench.board.verdicts import Verdict
 from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "report"]
 Better = Literal["lower", "higher"]
-Verdict = Literal["holds", "opposite", "not seen", "one seed", "not run"]
-TIME = "time"  # the one column that is no metric of a record
+Found = Literal["holds", "opposite", "not seen", "one seed", "not run"]
+TIME = "time"  # a column that is no metric of a record
+DELTA = "delta."  # starts the name of a column of differences from the plain VAE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-    """A metric, by its name in records; `better` is None where neither direction is a gain."""
+    """A metric, by its name in records; `better` is None where neither direction is a gain.
+
+    A metric with a `target` is judged by its distance from that value, in either direction.
+    """
 
     metric: str
     unit: str
     better: Better | None
+    target: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,9 +47,11 @@ class Beside:
 class Cell:
     """One row's value of one metric over all seeds of the table, or a hole with its reason.
 
-    `half_width` is that of the 95 % confidence interval of the mean. `best` is the best mean of
-    the column, `tied` a row that a paired test does not separate from it. `notes` are footnote
-    numbers. `beside` compares the mean with what was published. An `outdated` cell has values by a
+    `half_width` is that of the 95 % confidence interval of the mean. `bold` cells are a set that
+    holds the best row of the column with 95 % confidence. `middle` has median, lowest and highest
+    value where the row's seeds differ in whether they use z. `notes` are footnote numbers. A cell
+    of a difference from the plain VAE has a `verdict`, and the `seeds` that would decide an open
+    one. `beside` compares the mean with what was published. An `outdated` cell has values by a
     definition of the past; it is compared with nothing.
     """
 
@@ -52,17 +60,14 @@ class Cell:
     std: float | None = None
     half_width: float | None = None
     hole: str | None = None
-    best: bool = False
-    tied: bool = False
+    bold: bool = False
+    middle: tuple[float, float, float] | None = None
+    verdict: Verdict | None = None
+    seeds: int | None = None
     notes: tuple[int, ...] = ()
     published: Published | None = None
     beside: Beside | None = None
     outdated: bool = False
-
-    @property
-    def bold(self) -> bool:
-        """Whether no row of the column is known to be better."""
-        return self.best or self.tied
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,9 @@ class Row:
     """A task: its cells by metric, and the keys of its records by seed, failed ones included.
 
     A `stale` row was made from other data or by other versions than the newest records; it is
-    compared with nothing.
+    compared with nothing. A `ranked` row has all its seeds, has learned something and uses z with
+    a seed at least; others are shown, and never bold. `mixed`: some of its seeds use z, others do
+    not.
     """
 
     label: str
@@ -79,6 +86,13 @@ class Row:
     cells: Mapping[str, Cell]
     notes: tuple[int, ...] = ()
     stale: bool = False
+    ranked: bool = False
+    mixed: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the plain VAE."""
+        return (self.task.critic, self.task.objective) == ("none", "elbo")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +118,7 @@ class Conclusion:
     published: float
     judge: str
     ours: float | None
-    verdict: Verdict
+    verdict: Found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,8 +126,10 @@ class Board:
     """One table: the rows of one track.
 
     `seeds` are those that all rows are compared by, `left_out` those that only some rows have.
-    `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1. A `superseded`
-    track is shown and not run any more.
+    `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1. Of `undecided`
+    metrics no row can be left out as worse than another; of `saturated` ones all values are near
+    the ceiling. `margins` are the differences from the plain VAE that count as none. A
+    `superseded` track is shown and not run any more.
     """
 
     title: str
@@ -127,6 +143,9 @@ class Board:
     notes: tuple[str, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
     left_out: tuple[int, ...] = ()
+    undecided: tuple[str, ...] = ()
+    saturated: tuple[str, ...] = ()
+    margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
     superseded: Superseded | None = None
 
     @property

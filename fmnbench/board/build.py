@@ -2,27 +2,37 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 
 from fmnbench.board.base import TIME, Board, Cell, Column, Notes, Protocol, Reference, Row
 from fmnbench.board.columns import CEILINGS, columns
 from fmnbench.board.comparison import beside, with_published
-from fmnbench.board.flags import ceiling_flag, definition_flag, row_flags, seed_list
+from fmnbench.board.flags import (
+    ceiling_flag,
+    definition_flag,
+    is_mixed,
+    is_ranked,
+    row_flags,
+    seed_list,
+)
 from fmnbench.board.labels import labels
 from fmnbench.board.latent_free import with_references
 from fmnbench.board.published import Published
+from fmnbench.board.ranking import ranking
 from fmnbench.board.relations import Relations, changed_settings
 from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
-from fmnbench.board.ties import with_bold
 from fmnbench.board.tuned import with_tuned
+from fmnbench.board.verdicts import MARGINS, MARGINS_OF_TEXTS
 from fmnbench.records.definitions import Definitions
 from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
 
+TARGETS = ("density", "coverage")  # should have the value of real data, not the largest one
 REFERENCES = {  # label -> metrics of the table whose reference it is
     "latent-free reference": ("nll",),
-    "real against real": ("density", "coverage"),
+    "real against real": TARGETS,
 }
 PREFIX = "reference."  # of a reference's metric in a record
 STALE = "the row comes from older data or older versions; it is compared with no other row"
@@ -50,15 +60,26 @@ def boards(
     found = sheets(results, with_published(results, expected, published))
     here = Definitions.here()
     made = [
-        _board(sheet, free, protocol, published, seeds_of(sheet, seeds), here)
+        _board(
+            sheet,
+            free,
+            protocol,
+            seeds_of(sheet, seeds),
+            here,
+            relations.margins.get(changed_settings(sheet.track.name)[0], {}),
+        )
         for sheet, free in with_references(found, relations)
+    ]
+    compared = [
+        dataclasses.replace(board, rows=tuple(beside(board.rows, published, protocol)))
+        for board in made
     ]
     return [
         dataclasses.replace(
             with_tuned(board, relations.tuned),
             superseded=relations.superseded.get(changed_settings(board.track.name)[0]),
         )
-        for board in made
+        for board in compared
     ]
 
 
@@ -66,18 +87,20 @@ def _board(
     sheet: Sheet,
     free: Reference | None,
     protocol: Protocol,
-    published: Sequence[Published],
     seeds: Seeds,
     definitions: Definitions,
+    margins: Mapping[str, float],
 ) -> Board:
     sheet = on_seeds(sheet, seeds.shown)
     done = _done(sheet.current)
+    references = _means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())])
+    targets = {name: references[PREFIX + name] for name in TARGETS if PREFIX + name in references}
     table = _Table(
-        columns=columns(protocol, [*done, *_done(sheet.lines)]),
+        columns=columns(protocol, [*done, *_done(sheet.lines)], targets),
         seeds=seeds.shown,
         protocol=protocol,
         ceilings=_means(done, sorted(set(CEILINGS.values()))),
-        references=_means(done, [PREFIX + name for name in sum(REFERENCES.values(), ())]),
+        references=references,
         latent_free=free,
         plain=_plain(sheet, seeds.shown),
         definitions=definitions,
@@ -88,18 +111,23 @@ def _board(
         _row(line, label, table, notes)
         for line, label in zip(sheet.lines, labels(sheet.lines), strict=True)
     ]
-    rows = with_bold(rows, sheet.lines, table.columns, seeds.shown)
+    texts = any(column.metric == "ppl" for column in table.columns)
+    margins = {**(MARGINS_OF_TEXTS if texts else MARGINS), **margins}
+    found = ranking(rows, sheet.lines, table.columns, table.ceilings, margins)
     return Board(
         title=sheet.title,
         track=sheet.track,
         protocol=protocol,
         seeds=seeds.shown,
         left_out=seeds.left_out,
-        columns=table.columns,
-        rows=tuple(beside(rows, published, protocol)),
+        columns=found.columns,
+        rows=tuple(found.rows),
         references=_references(done, table) if protocol == "standard" else (),
         ceilings=table.ceilings,
         notes=notes.texts,
+        undecided=found.undecided,
+        saturated=found.saturated,
+        margins=margins,
     )
 
 
@@ -120,6 +148,8 @@ class _Table:
 
 def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
     hole = _hole(line, table.seeds)
+    constant = table.references.get(f"{PREFIX}nll")
+    mixed = hole is None and table.protocol == "standard" and is_mixed(line.results)
     marks = []
     if line.differs:
         marks.append(notes.add(f"{STALE} ({seed_list(list(line.results))})"))
@@ -127,13 +157,14 @@ def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
         marks.append(notes.add(hole if not line.results else f"{label}: {hole}"))
         cells = {column.metric: Cell(hole=hole) for column in table.columns}
     else:
-        constant = table.references.get(f"{PREFIX}nll")
         flags = row_flags(line.results, constant, table.latent_free)
         marks += [notes.add(flag) for flag in flags]
         cells = {
             column.metric: _cell(column.metric, line, label, table, notes)
             for column in table.columns
         }
+        if mixed:
+            cells = {name: _with_middle(name, cell, line) for name, cell in cells.items()}
     return Row(
         label=label,
         task=line.task,
@@ -141,6 +172,8 @@ def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
         cells=cells,
         notes=tuple(marks),
         stale=bool(line.differs),
+        ranked=hole is None and not line.differs and is_ranked(line.results, constant),
+        mixed=mixed,
     )
 
 
@@ -175,6 +208,8 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
             hole += f": {broken[0][:LONGEST]}"
         marks = () if whole and not broken else (notes.add(f"{label}: {hole}"),)
         return Cell(hole=hole, notes=marks)
+    if metric == "ppl" and len(values) > 1:
+        return Cell(n=len(values), mean=_perplexity(list(line.results.values())))
     definition = definition_flag(metric, line.results, table.definitions, table.several)
     flags = [ceiling_flag(metric, mean(values), table.ceilings), definition]
     return Cell(
@@ -185,6 +220,21 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
         notes=tuple(notes.add(flag) for flag in flags if flag),
         outdated=definition is not None,
     )
+
+
+def _perplexity(results: Sequence[Result]) -> float:
+    """Returns the perplexity at the mean NLL: a mean of perplexities is that of the worst seed."""
+    metrics = results[0].metrics
+    per_nat = math.log(metrics["ppl"]) / metrics["nll"]  # texts per predicted token
+    return math.exp(per_nat * mean([result.metrics["nll"] for result in results]))
+
+
+def _with_middle(metric: str, cell: Cell, line: Line) -> Cell:
+    """Returns a cell with the median and the range of a row whose seeds differ in kind."""
+    if cell.mean is None or metric == TIME:
+        return cell
+    values = [result.metrics[metric] for result in line.results.values()]
+    return dataclasses.replace(cell, middle=(statistics.median(values), min(values), max(values)))
 
 
 def _time(line: Line, plain: Mapping[int, Result], notes: Notes) -> Cell:

@@ -1,5 +1,6 @@
 """Which metrics a protocol's table shows, with unit and direction."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 
 from fmnbench.board.base import TIME, Better, Column, Protocol
@@ -30,11 +31,14 @@ CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, 
 }
 
 
-def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]:
+def columns(
+    protocol: Protocol, results: Iterable[Result], targets: Mapping[str, float]
+) -> tuple[Column, ...]:
     """Returns a table's columns: the protocol's, then metrics of plug-ins that the results have.
 
     A plug-in need not be loaded: a metric that is not registered here is one of a plug-in, and
-    its column has its name alone. The standard table ends with the training time.
+    its column has its name alone. `targets` are the values that a metric should have, where that
+    is not the largest or smallest one. The standard table ends with the training time.
     """
     if protocol == "report":
         return tuple(_column(name) for name in REPORT)
@@ -42,7 +46,8 @@ def columns(protocol: Protocol, results: Iterable[Result]) -> tuple[Column, ...]
     names = [name for name in STANDARD if name in present or name not in OPTIONAL]
     built_in = {entry.name for entry in metrics.entries() if entry.origin == BUILT_IN}
     names += sorted(present - built_in)
-    return (*map(_column, names), Column(metric=TIME, unit="× VAE", better=None))
+    found = [dataclasses.replace(_column(name), target=targets.get(name)) for name in names]
+    return (*found, Column(metric=TIME, unit="× VAE", better=None))
 
 
 def _column(name: str) -> Column:

@@ -37,7 +37,7 @@ def with_published(
 def beside(rows: Sequence[Row], published: Sequence[Published], protocol: Protocol) -> list[Row]:
     """Returns the rows of a board with the published values of their tasks in their cells."""
     found = [_with_values(row, published) for row in rows]
-    plain = next((row for row in found if not row.stale and _is_plain(row.task)), None)
+    plain = next((row for row in found if row.is_plain and not row.stale), None)
     return [
         dataclasses.replace(
             row,
@@ -98,10 +98,6 @@ def _is_reversed(cell: Cell, plain: Cell | None) -> bool:
     assert cell.mean is not None
     published = cell.published.mean - plain.published.mean
     return (cell.mean - plain.mean) * published < 0
-
-
-def _is_plain(task: Task) -> bool:
-    return (task.critic, task.objective) == ("none", "elbo")
 
 
 def _is_of(value: Published, task: Task) -> bool:

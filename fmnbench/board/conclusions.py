@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from fmnbench.board.base import Board, Conclusion, Row, Verdict
+from fmnbench.board.base import Board, Conclusion, Found, Row
 from fmnbench.board.rows import covers
-from fmnbench.board.statistics import SIGNIFICANCE, holm, mean, paired_p_value
+from fmnbench.board.statistics import holm
+from fmnbench.board.verdicts import ERROR, Sample, p_value, sample
 from fmnbench.spec import Result
 
 DEFINITIONS = {  # metric of the report -> the field's definition of what it is named after
@@ -27,7 +28,7 @@ def with_conclusions(
 
     A conclusion is a difference between a critic and the plain VAE beyond the sum of their
     published stds. It holds where the same difference, by the field's definition, has the same
-    sign and a paired t test over the seeds tells it from 0 (5 %, Holm-corrected over the board).
+    sign and Welch's test over the seeds tells it from 0 (5 %, Holm-corrected over the board).
     `judges` name the track that tests the conclusions on another, where it is not the same and
     has a board.
     """
@@ -43,24 +44,24 @@ def with_conclusions(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Claim:
-    """A conclusion before it is tested; `differences` are ours by seed."""
+    """A conclusion before it is tested; `ours` are the critic's row and the plain VAE's."""
 
     conclusion: Conclusion
-    differences: Sequence[float] | None
+    ours: tuple[Sample, Sample] | None
 
 
 def _judged(claims: Sequence[_Claim]) -> Iterator[Conclusion]:
     """Yields the conclusions with their verdicts."""
-    tested = [claim.differences for claim in claims if claim.differences is not None]
-    p_values = iter(holm([paired_p_value(each, [0.0] * len(each)) for each in tested]))
+    p_values = iter(holm([p_value(*claim.ours) for claim in claims if claim.ours is not None]))
     for claim in claims:
-        if claim.differences is None:
+        if claim.ours is None:
             yield claim.conclusion
             continue
-        ours, published = mean(claim.differences), claim.conclusion.published
-        verdict: Verdict = "holds" if ours * published > 0 else "opposite"
-        if next(p_values) >= SIGNIFICANCE:
-            verdict = "not seen" if len(claim.differences) > 1 else "one seed"
+        row, plain = claim.ours
+        ours, published = row.mean - plain.mean, claim.conclusion.published
+        verdict: Found = "holds" if ours * published > 0 else "opposite"
+        if next(p_values) >= ERROR:
+            verdict = "not seen" if row.n > 1 else "one seed"
         yield dataclasses.replace(claim.conclusion, ours=ours, verdict=verdict)
 
 
@@ -85,14 +86,14 @@ def _claims(board: Board, judge: Board, results: Mapping[str, Result]) -> Iterat
                     ours=None,
                     verdict="not run",
                 )
-                ours = _differences(row, judge, definition, results)
-                yield _Claim(conclusion=blank, differences=ours)
+                ours = _samples(row, judge, definition, results)
+                yield _Claim(conclusion=blank, ours=ours)
 
 
-def _differences(
+def _samples(
     row: Row, judge: Board, metric: str, results: Mapping[str, Result]
-) -> list[float] | None:
-    """Returns row − plain VAE by seed on the judging board, None unless all seeds are done."""
+) -> tuple[Sample, Sample] | None:
+    """Returns the row and the plain VAE on the judging board, None unless all seeds are done."""
     plain = _plain(judge)
     ours = next(
         (each for each in judge.rows if not each.stale and covers(row.task, each.task)), None
@@ -100,19 +101,16 @@ def _differences(
     if plain is None or ours is None or not judge.seeds:
         return None
     found = []
-    for seed in judge.seeds:
-        pair = [
-            results[each.records[seed]].metrics for each in (ours, plain) if seed in each.records
-        ]
-        if len(pair) < 2 or any(metric not in metrics for metrics in pair):
+    for each in (ours, plain):
+        keys = [each.records[seed] for seed in judge.seeds if seed in each.records]
+        values = [results[key].metrics.get(metric) for key in keys]
+        known = [value for value in values if value is not None]
+        if len(known) < len(judge.seeds):
             return None
-        found.append(pair[0][metric] - pair[1][metric])
-    return found
+        found.append(sample(known))
+    return found[0], found[1]
 
 
 def _plain(board: Board) -> Row | None:
     """Returns the row of the plain VAE."""
-    for row in board.rows:
-        if not row.stale and (row.task.critic, row.task.objective) == ("none", "elbo"):
-            return row
-    return None
+    return next((row for row in board.rows if row.is_plain and not row.stale), None)

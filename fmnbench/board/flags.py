@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from fmnbench.board.base import Reference
 from fmnbench.board.columns import CEILINGS
+from fmnbench.board.verdicts import jeffreys
 from fmnbench.records.definitions import Definitions
 from fmnbench.spec import Result
 
@@ -41,9 +42,34 @@ def row_flags(
     if unused:
         flags.append(
             f"the decoder ignores z{_where(unused, results)}: its output hardly depends on the "
-            "latent"
+            f"latent{_share(len(results) - len(unused), len(results))}"
         )
     return flags
+
+
+def is_ranked(results: Mapping[int, Result], constant: float | None) -> bool:
+    """Whether a row counts in comparisons: no seed learned nothing, and one at least uses z.
+
+    A model without a latent counts. `constant` is the NLL of the best constant prediction.
+    """
+    blank = constant is not None and bool(_not_below(constant, results))
+    return not blank and not all(map(ignores_z, results.values()))
+
+
+def is_mixed(results: Mapping[int, Result]) -> bool:
+    """Whether the seeds of a row differ in whether they use z."""
+    return len({ignores_z(result) for result in results.values()}) > 1
+
+
+def _share(using: int, n: int) -> str:
+    """Returns how many seeds use z, with the interval of that share; "" for none."""
+    if using == 0:
+        return ""
+    low, high = jeffreys(using, n)
+    return (
+        f" ({using} of {n} seeds use{'s' * (using == 1)} z, 95 % interval "
+        f"{100 * low:.0f}–{100 * high:.0f} %)"
+    )
 
 
 def _not_below(reference: float, results: Mapping[int, Result]) -> list[int]:

@@ -57,7 +57,8 @@ class Relations:
     `judges` the track that tests the conclusions published on a track by the field's definitions.
     Published values of a track stand also beside its `smaller_copies`, with what differs.
     `superseded` tracks have records but are not run any more. `tuned` are rows of a track that
-    were chosen by tuning.
+    were chosen by tuning. `margins` are, by metric, the differences from the plain VAE that count
+    as none, where a suite states them.
     """
 
     latent_free: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -65,6 +66,7 @@ class Relations:
     smaller_copies: Mapping[str, SmallerCopy] = dataclasses.field(default_factory=dict)
     superseded: Mapping[str, Superseded] = dataclasses.field(default_factory=dict)
     tuned: Mapping[str, Sequence[TunedRow]] = dataclasses.field(default_factory=dict)
+    margins: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     def is_reference(self, model: Track, track: Track) -> bool:
         """Whether a track is the latent-free reference of another.

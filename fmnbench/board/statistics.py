@@ -1,9 +1,7 @@
-"""What a table says of a few seeds: mean, spread, and which rows cannot be told apart."""
+"""What a table says of a few seeds: mean, spread and the interval of a mean."""
 
 import math
 from collections.abc import Sequence
-
-SIGNIFICANCE = 0.05  # the largest chance, over a whole column, of a difference that is none
 
 
 def mean(values: Sequence[float]) -> float:
@@ -41,23 +39,6 @@ def interval(values: Sequence[float], level: float = 0.95) -> float | None:
     return quantile * spread / math.sqrt(len(values))
 
 
-def paired_p_value(a: Sequence[float], b: Sequence[float]) -> float:
-    """Returns the two-sided p-value of the paired t test, a[i] and b[i] being of one seed.
-
-    It is 1 for fewer than two pairs, which can show nothing, and for equal values.
-    """
-    differences = [x - y for x, y in zip(a, b, strict=True)]
-    if len(differences) < 2:
-        return 1.0
-    shift, spread = mean(differences), std(differences, population=False)
-    if not spread:
-        return 1.0 if shift == 0 else 0.0
-    from scipy.special import stdtr  # as above
-
-    t = shift / (spread / math.sqrt(len(differences)))
-    return 2 * float(stdtr(len(differences) - 1, -abs(t)))
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Returns p-values corrected for being several, in the order given (Holm 1979)."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
@@ -67,13 +48,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, (len(p_values) - rank) * p_values[index])
         adjusted[index] = min(1.0, largest)
     return adjusted
-
-
-def separable(
-    best: Sequence[float], others: Sequence[Sequence[float]], significance: float = SIGNIFICANCE
-) -> list[bool]:
-    """Returns for each other row whether its values differ from the best row's.
-
-    Rows are paired by seed; the significance holds for all comparisons together.
-    """
-    return [p < significance for p in holm([paired_p_value(best, other) for other in others])]

@@ -14,6 +14,9 @@ from fmnbench.board.statistics import holm, mean, std
 
 Verdict = Literal["better", "worse", "same", "open"]
 ERROR = 0.05  # of verdicts and of bold sets, over all rows of a table
+# nats of difference from the plain VAE that count as none, where a suite states no others
+MARGINS = {"nll": 0.5, "mi_lower": 0.25}
+MARGINS_OF_TEXTS = {"nll": 1.0, "mi_lower": 0.25}
 POWER = 0.8  # at which the seeds that would decide a contrast are counted
 MOST_SEEDS = 1000  # beyond it no number of seeds is given
 
@@ -59,7 +62,7 @@ def contrasts(
     first, so a difference that is real but smaller than the margin is *same*. *Better* and
     *worse*: the two-sided Welch test after Holm's correction. Else *open*.
     """
-    p_values = holm([_p_value(row, baseline) for row in rows])
+    p_values = holm([p_value(row, baseline) for row in rows])
     found = []
     for row, p in zip(rows, p_values, strict=True):
         difference = row.mean - baseline.mean
@@ -87,7 +90,7 @@ def best_set(rows: Sequence[Sample], *, lower_is_better: bool) -> list[bool]:
     sign = 1 if lower_is_better else -1
     return [
         not any(
-            sign * (row.mean - rival.mean) > 0 and _p_value(row, rival) / 2 < level
+            sign * (row.mean - rival.mean) > 0 and p_value(row, rival) / 2 < level
             for rival in rows
         )
         for row in rows
@@ -136,8 +139,8 @@ def _decides(a: Sample, b: Sample, n: int, margin: float) -> bool:
     return difference >= (tail + half) * error or difference + narrow * error <= margin
 
 
-def _p_value(a: Sample, b: Sample) -> float:
-    """Returns the two-sided p-value of Welch's test, 1 where it cannot be made."""
+def p_value(a: Sample, b: Sample) -> float:
+    """Returns the two-sided p-value of Welch's test, 1 where a spread is unknown or both are 0."""
     found = _error(a, b)
     if found is None:
         return 1.0
@@ -156,3 +159,15 @@ def _error(a: Sample, b: Sample) -> tuple[float, float] | None:
     first, second = first**2 / a.n, second**2 / b.n
     freedom = (first + second) ** 2 / (first**2 / (a.n - 1) + second**2 / (b.n - 1))
     return largest * math.sqrt(first + second), freedom
+
+
+def jeffreys(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Returns the Jeffreys interval of a share, of n > 0 trials; 0 or 1 at the ends.
+
+    Source: Brown, Cai & DasGupta 2001, with their rule for no and for all successes.
+    """
+    from scipy.special import betaincinv  # as above
+
+    a, b = successes + 0.5, n - successes + 0.5
+    low, high = (float(betaincinv(a, b, (1 + sign * level) / 2)) for sign in (-1, 1))
+    return (low if successes else 0.0, high if successes < n else 1.0)

@@ -29,8 +29,9 @@ class Comparison:
 
     `critics` may be "all": every registered critic, plug-ins included. Settings are by component
     name and hold for this track. `lambdas` are the weights at which each critic is run. `judge`
-    names the track that tests the conclusions published on this one. `tuned` says how tuning
-    chose the weights and settings.
+    names the track that tests the conclusions published on this one. `margins` are, by
+    metric, the differences from the plain VAE that count as none. `tuned` says how tuning chose
+    the weights and settings.
     """
 
     track: Track
@@ -38,6 +39,7 @@ class Comparison:
     judge: str | None = None
     smaller_copy_of: SmallerCopy | None = None
     superseded: Superseded | None = None
+    margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
     tuned: Tuned | None = None
     critics: tuple[str, ...] | Literal["all"]
     objectives: tuple[str, ...] = ("elbo",)
@@ -123,6 +125,7 @@ def relations(suites: Iterable[Suite]) -> Relations:
         smaller_copies={
             each.track.name: each.smaller_copy_of for each in found if each.smaller_copy_of
         },
+        margins={each.track.name: each.margins for each in found if each.margins},
         superseded={each.track.name: each.superseded for each in found if each.superseded},
         tuned=tuned,
     )

@@ -10,6 +10,7 @@ import pydantic
 
 from fmnbench.board.published import published
 from fmnbench.board.relations import SmallerCopy, Superseded, Tuned
+from fmnbench.board.verdicts import MARGINS
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
@@ -126,7 +127,7 @@ def _complaint(error: pydantic.ValidationError) -> str:
 
 
 def _require_weights(comparison: Comparison) -> None:
-    """Raises UsageError for a λ that is missing or negative, and for an empty list of methods."""
+    """Raises UsageError for a λ or a margin that is missing or negative, and for no methods."""
     if not comparison.critics or not comparison.objectives:
         raise UsageError("critics and objectives must name at least one each.")
     if not comparison.lambdas and comparison.critics != (NO_CRITIC,):
@@ -134,6 +135,11 @@ def _require_weights(comparison: Comparison) -> None:
     for weight in comparison.lambdas:
         if weight < 0:
             raise UsageError(f"lambda is {weight:g}; it must be 0 or above.")
+    for metric, margin in comparison.margins.items():
+        if metric not in MARGINS:
+            raise unknown("metric with a margin", metric, MARGINS)
+        if margin < 0:
+            raise UsageError(f"the margin of {metric} is {margin:g}; it must be 0 or above.")
 
 
 def _require_components(comparison: Comparison) -> None:

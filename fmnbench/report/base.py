@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from fmnbench.board import Board, Cell, Column, Row
-from fmnbench.board.base import Beside
+from fmnbench.board.base import DELTA, Beside
 from fmnbench.records.store import folder_name
 
 HOLE = "—"
@@ -117,13 +117,13 @@ def name(column: Column) -> str:
 
 def short_name(metric: str) -> str:
     """Returns what a table calls a metric, in either protocol."""
-    bare = metric.removeprefix("report.")
-    return LABELS.get(bare, bare)
+    bare = metric.removeprefix("report.").removeprefix(DELTA)
+    return ("Δ " if metric.startswith(DELTA) else "") + LABELS.get(bare, bare)
 
 
 def arrow(column: Column) -> str:
-    """Returns an arrow in the direction that is better, with a space before it."""
-    return ARROWS[column.better]
+    """Returns an arrow in the direction that is better, or to a target, after a space."""
+    return ARROWS[column.better] if column.target is None else f" → {column.target:.2f}"
 
 
 def unit(column: Column) -> str:
@@ -209,10 +209,30 @@ def _decimals(value: float) -> int:
 
 
 def _cell(column: Column, cell: Cell) -> TextCell:
-    number = _number(column, cell.mean, cell.std)
+    if column.metric.startswith(DELTA):
+        return TextCell(text=_difference(cell))
+    number = _middle(column, *cell.middle) if cell.middle else _number(column, cell.mean, cell.std)
     return dataclasses.replace(
         number, mark=superscript(cell.notes), text=number.text or HOLE, bold=cell.bold
     )
+
+
+def _difference(cell: Cell) -> str:
+    """Returns a difference from the plain VAE: its interval, and the verdict, if there is one."""
+    if cell.mean is None:
+        return ""
+    text = f"{cell.mean:+.2f}"
+    if cell.half_width is not None:
+        text += f" ± {cell.half_width:.2f}"
+    seeds = f" ({cell.seeds} seeds)" if cell.seeds else ""
+    return f"{text} {cell.verdict}{seeds}" if cell.verdict else text
+
+
+def _middle(column: Column, median: float, lowest: float, highest: float) -> TextCell:
+    """Returns the median and the range of a row whose seeds differ in kind."""
+    decimals = 1 if column.unit == COUNT else 2
+    spread = f"[{lowest:.{decimals}f}, {highest:.{decimals}f}]"
+    return TextCell(text=f"{median:.{decimals}f}", spread=spread)
 
 
 def _number(column: Column, mean: float | None, std: float | None) -> TextCell:

@@ -1,8 +1,9 @@
 """The sentences around a table: what is held fixed, how to read a cell, where the rest is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fmnbench.board import Board, Column, Conclusion, value
+from fmnbench.board.base import DELTA
 from fmnbench.board.published import Published
 from fmnbench.report.base import name, short_name
 from fmnbench.spec import Settings
@@ -73,11 +74,7 @@ def legend(board: Board, bold: str) -> str:
         parts = [f"Values of n = 1 seed ({seeds}): neither a spread nor a test is possible."]
     else:
         parts = [f"Mean ({kind} std) over n = {n} seeds ({seeds})."]
-        if any(cell.bold for row in board.rows for cell in row.cells.values()):
-            parts.append(
-                f"{bold}: the best mean of the column and every row that is statistically "
-                "indistinguishable from it (paired t test over the seeds, 5 %, Holm-corrected)."
-            )
+        parts += _ranking(board, bold)
     if board.left_out:
         is_one = len(board.left_out) == 1
         verb, them = ("is", "it") if is_one else ("are", "them")
@@ -85,10 +82,44 @@ def legend(board: Board, bold: str) -> str:
         parts.append(
             f"Seed{'' if is_one else 's'} {listed} {verb} left out, as some rows lack {them}."
         )
-    parts.append("↓: lower is better; ↑: higher is better.")
+    targets = any(column.target is not None for column in board.columns)
+    to_target = "; →: the value of real data, nearest is best" if targets else ""
+    parts.append(f"↓: lower is better; ↑: higher is better{to_target}.")
     if any(cell.hole for row in board.rows for cell in row.cells.values()):
         parts.append("—: a hole; no mean is taken over the remaining seeds.")
     return " ".join(parts)
+
+
+def _ranking(board: Board, bold: str) -> Iterator[str]:
+    """Yields how rows are told apart, as far as the table does so."""
+    cells = [cell for row in board.rows for cell in row.cells.values()]
+    if any(cell.bold for cell in cells):
+        yield (
+            f"{bold}: a set that holds the best row of the column with 95 % confidence; each row "
+            "outside it is worse than some row (one-sided Welch test, 5 % divided by the number "
+            "of other rows). Rows that have learned nothing, or ignore z with every seed, do not "
+            "count."
+        )
+    names = [short_name(metric) for metric in board.undecided]
+    if names:
+        yield f"Not decided at n = {len(board.seeds)}: {', '.join(names)}."
+    names = [short_name(metric) for metric in board.saturated]
+    if names:
+        yield f"Saturated, all values within 5 % of the ceiling: {', '.join(names)}."
+    deltas = [column.metric.removeprefix(DELTA) for column in board.columns if _is_delta(column)]
+    if deltas:
+        margins = ", ".join(f"{board.margins[each]:g} ({short_name(each)})" for each in deltas)
+        yield (
+            "Δ: difference from the VAE ± half of its 95 % Welch interval. Better, worse: at 5 % "
+            f"over all rows (Holm). Same: the 90 % interval lies within ± {margins} nats. Open: "
+            "neither (in brackets the seeds of each row that are expected to decide it)."
+        )
+    if any(cell.middle for cell in cells):
+        yield "Where seeds differ in whether they use z: median [lowest, highest]."
+
+
+def _is_delta(column: Column) -> bool:
+    return column.metric.startswith(DELTA)
 
 
 def definitions(board: Board) -> str:
@@ -163,7 +194,7 @@ def conclusions(board: Board) -> str:
     texts = "; ".join(parts)
     return (
         "Published differences between critics and the plain VAE, tested by the field's "
-        f"definitions (table {board.conclusions[0].judge}; paired t test over the seeds, 5 %, "
+        f"definitions (table {board.conclusions[0].judge}; Welch's test over the seeds, 5 %, "
         f"Holm-corrected; in brackets: our difference): {texts}."
     )
 

@@ -74,8 +74,9 @@ def _line(board: Board, row: Row, column: Column, cell: Cell) -> dict[str, Field
         "mean": cell.mean,
         "std": cell.std,
         "half_width": cell.half_width,
-        "best": cell.best,
-        "tied": cell.tied,
+        "bold": cell.bold,
+        "verdict": cell.verdict,
+        "deciding_seeds": cell.seeds,
         "hole": cell.hole,
         "notes": "; ".join(notes) or None,
         "published_mean": published.mean if published else None,
@@ -90,6 +91,7 @@ def _line(board: Board, row: Row, column: Column, cell: Cell) -> dict[str, Field
 def _fields() -> dict[str, Field]:
     """Returns an empty line: the names of all fields in their order."""
     names = "track protocol row kind critic objective lambda metric unit better n mean std"
-    more = "half_width best tied hole notes published_mean published_std published_in"
+    judged = "half_width bold verdict deciding_seeds hole notes"
+    beside = "published_mean published_std published_in"
     compared = "difference difference_half_width order_reversed"
-    return dict.fromkeys(f"{names} {more} {compared}".split())
+    return dict.fromkeys(f"{names} {judged} {beside} {compared}".split())

@@ -3,13 +3,11 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from fmnbench.board.verdicts import MARGINS, MARGINS_OF_TEXTS
 from fmnbench.tune.definition import Definition
 from fmnbench.tune.goals import Goal
 from fmnbench.tune.space import Values
 from fmnbench.tune.trials import AT_CEILING, MI, NLL, Trial
-
-# nats of NLL that count as no difference: the board's margins by kind of data
-MARGIN, MARGIN_OF_TEXTS = 0.5, 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,7 @@ def _choose(
         return None, f"the plain VAE {how}, so nothing can be held against it", 0.0
     margin = goal.margin
     if margin is None:
-        margin = MARGIN_OF_TEXTS if "ppl" in plain.means else MARGIN
+        margin = (MARGINS_OF_TEXTS if "ppl" in plain.means else MARGINS)["nll"]
     done = [trial for trial in trials if trial.is_done]
     if not done:
         return None, "no trial has come to its end", margin

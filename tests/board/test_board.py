@@ -182,56 +182,6 @@ def test_an_expected_track_without_records_is_a_board_of_holes(make_result):
     assert (board.title, board.seeds, board.notes) == ("other", (), ("not run",))
 
 
-def test_the_best_and_what_a_test_does_not_tell_from_it_are_bold(row):
-    results = [
-        *row(NLL),
-        *row({0: 10.1, 1: 10.8, 2: 13.3}, critic="alike", lambda_=1.0),
-        *row(shifted(NLL, 5.0), critic="worse", lambda_=1.0),
-    ]
-    rows = rows_of(only(results))
-    claims = {label: (row.cells["nll"].best, row.cells["nll"].tied) for label, row in rows.items()}
-    assert claims == {
-        "VAE": (True, False),
-        "alike λ=1": (False, True),
-        "worse λ=1": (False, False),
-    }
-
-
-def test_the_best_is_the_highest_where_higher_is_better_and_none_without_a_direction(row):
-    results = [
-        *row(NLL, "coverage", metrics={"kl": 1.0}),
-        *row(shifted(NLL, 5.0), "coverage", critic="self", lambda_=1.0, metrics={"kl": 2.0}),
-    ]
-    rows = rows_of(only(results))
-    assert [row.cells["coverage"].bold for row in rows.values()] == [False, True]
-    assert [row.cells["kl"].bold for row in rows.values()] == [False, False]
-
-
-def test_equal_rows_are_tied_whatever_their_order(row):
-    results = [*row(NLL), *row(NLL, critic="self", lambda_=1.0)]
-    for order in (results, results[::-1]):
-        assert [row.cells["nll"].bold for row in only(order).rows] == [True, True]
-
-
-def test_one_seed_or_one_row_makes_nothing_bold(row):
-    one_seed = only([*row({0: 1.0}), *row({0: 9.0}, critic="self", lambda_=1.0)])
-    cells = [row.cells["nll"] for row in (*one_seed.rows, *only(row(NLL)).rows)]
-    assert not any(cell.bold for cell in cells)
-    assert [cell.std is None for cell in cells] == [True, True, False]
-
-
-def test_a_row_with_a_hole_does_not_compete(row, make_result):
-    lost = make_result(critic="self", lambda_=1.0, seed=2, status="failed", error="x")
-    holes = [*row({0: 0.0, 1: 0.0}, critic="self", lambda_=1.0), lost]
-    results = [*row(NLL), *row(shifted(NLL, 5.0), critic="b", lambda_=1.0), *holes]
-    rows = rows_of(only(results))
-    assert [rows[label].cells["nll"].bold for label in ("VAE", "b λ=1", "self λ=1")] == [
-        True,
-        False,
-        False,
-    ]
-
-
 def test_the_table_of_a_superseded_track_names_the_track_that_replaces_it(row):
     old = Superseded(by="toy-mlp.v2", reason="its weights started elsewhere")
     results = row(NLL)

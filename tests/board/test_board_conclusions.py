@@ -131,7 +131,7 @@ def test_the_paragraph_says_what_holds_and_by_how_much(concluded):
     board = concluded(BETTER, [-9.0, -10.0, -11.0])
     text = render([board], "markdown", Options())
     assert "self λ=20: lower NLL confirmed (-10)." in text
-    assert "table toy-mlp; paired t test" in text
+    assert "table toy-mlp; Welch's test" in text
     for published, ours in (([], [-9.0, -10.0, -11.0]), (BETTER, [-9.0, -10.0])):
         text = render([concluded(published, ours)], "markdown", Options())
         assert "Published differences" not in text  # nothing was, or nothing of it is tested

@@ -35,12 +35,12 @@ OLD = {"provenance": {"started": "2025-01-01T00:00:00+00:00"}}
 )
 def test_two_versions_of_a_row_are_two_rows_and_the_older_competes_with_none(row, change, label):
     best_by_far = row(shifted(NLL, -5.0), **change, **OLD)
-    board = only([*best_by_far, *row(NLL), *row(shifted(NLL, 2.0), critic="self", lambda_=1.0)])
+    board = only([*best_by_far, *row(NLL), *row(shifted(NLL, 20.0), critic="self", lambda_=1.0)])
     assert [row.label for row in board.rows] == ["VAE", "self λ=1", label]
     new, _, old = board.rows
     assert (new.cells["nll"].n, old.cells["nll"].n) == (3, 3)
     assert new.cells["nll"].mean - old.cells["nll"].mean == pytest.approx(5)
-    assert new.cells["nll"].best
+    assert new.cells["nll"].bold
     assert not old.cells["nll"].bold
     assert "older" in board.notes[old.notes[0] - 1]
     assert old.stale
