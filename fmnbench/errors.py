@@ -46,6 +46,14 @@ class Diverged(FmnbenchError):  # noqa: N818 - the name of the status that it le
     curve: tuple[Mapping[str, float], ...] = ()
 
 
+def text_of(error: BaseException) -> str:
+    """Returns an error's text in one line; what is wrong with it where its own `str` raises."""
+    try:
+        return " ".join(str(error).split())
+    except Exception as second:
+        return f"its text cannot be had, as str() of it raises a {type(second).__name__}"
+
+
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
     """Returns an error that says what was given, the nearest guess and what is allowed."""
     names = sorted(allowed)

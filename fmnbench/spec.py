@@ -253,11 +253,12 @@ class Attempt:
 class Result:
     """What became of a run: one record.
 
-    `metrics` are values by the names of registered metrics; `curve`
-    has one entry per epoch; `timings` are seconds by phase, and TRAIN_PROCESSOR those of all
-    cores in training on a CPU. `error` is set unless status is done. `broken` has the cause for
-    each metric that raised an error or was not finite. `metric_versions` names the definition of
-    each metric that was computed or declined; a declined one has neither a value nor a cause.
+    `metrics` are values by the names of registered metrics; `curve` has one entry per epoch;
+    `timings` are seconds by phase, and TRAIN_PROCESSOR those of all cores in training on a CPU.
+    `error` is set unless status is done. `broken` has the cause for each metric that raised an
+    error or was not finite, and for each such value of the curve. `metric_versions` names the
+    definition of each metric that was computed or declined; a declined one has neither a value
+    nor a cause.
     Records from before these were kept have none (`records.definitions`).
     """
 

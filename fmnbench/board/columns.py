@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from fmnbench.board.base import TIME, Better, Column, Protocol
+from fmnbench.records.storable import CURVE
 from fmnbench.registry import metrics
 from fmnbench.registry.declarations import BUILT_IN
 from fmnbench.spec import Result
@@ -45,7 +46,7 @@ def columns(
     present = {name for result in results for name in (*result.metrics, *result.broken)}
     names = [name for name in STANDARD if name in present or name not in OPTIONAL]
     built_in = {entry.name for entry in metrics.entries() if entry.origin == BUILT_IN}
-    names += sorted(present - built_in)
+    names += sorted(name for name in present - built_in if not name.startswith(CURVE))
     found = [dataclasses.replace(_column(name), target=targets.get(name)) for name in names]
     return (*found, Column(metric=TIME, unit="× VAE", better=None))
 

@@ -155,6 +155,8 @@ def _print(result: Result) -> None:
     _section(f"critic {spec.critic}", {**spec.critic_settings, "lambda": spec.lambda_})
     _section(f"objective {spec.objective}", spec.objective_settings)
     _section("metrics", result.metrics)
+    if result.broken:
+        _section("without a value", result.broken)
     last = {f"after {len(result.curve)} epochs": ""} | dict(*result.curve[-1:])
     _section("last epoch", last)
     _section("seconds", {name: round(value, 3) for name, value in result.timings.items()})

@@ -9,12 +9,13 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fmnbench.errors import ComponentError, UsageError, unknown
+from fmnbench.errors import ComponentError, UsageError, text_of, unknown
 from fmnbench.registry import settings
 from fmnbench.registry.declarations import BUILT_IN, Attribute, Entry, declarations, first_line
 from fmnbench.registry.ranges import Range
@@ -150,7 +151,7 @@ class Registry(Generic[Made]):
         A file that does not run, or takes a name that is taken, is a UsageError.
         """
         self._scan()
-        place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+        place = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
         module = f"fmnbench_plugin_{path.stem}_{place}"
         found = declarations(path, self.label, module, f"plug-in {path.name}")
         for entry in found:
@@ -233,7 +234,8 @@ def _import_file(name: str, path: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    text = text_of(error)
+    return text if isinstance(error, UsageError) else f"{type(error).__name__}: {text}"
 
 
 def _source_path(module: str) -> Path | None:

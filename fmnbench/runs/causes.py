@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from fmnbench.errors import ComponentError, Declined, Diverged
+from fmnbench.errors import ComponentError, Declined, Diverged, text_of
 from fmnbench.spec import Status
 
 TORCH = str(Path(torch.__file__).parent)
@@ -18,14 +18,14 @@ def status_of(error: Exception) -> Status:
         return "skipped"
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or any(text in text_of(error) for text in OUT_OF_MEMORY):
         return "out_of_memory"
     return "failed"
 
 
 def one_line(error: Exception) -> str:
     """Returns an error as a record holds it; an unforeseen one with its type and place."""
-    text = " ".join(str(error).split())
+    text = text_of(error)
     if isinstance(error, Declined | Diverged | ComponentError):
         return text
     frames = traceback.extract_tb(error.__traceback__)

@@ -11,7 +11,7 @@ import torch
 
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import Declined, FmnbenchError
+from fmnbench.errors import DataError, Declined
 from fmnbench.metrics.base import Evaluation
 from fmnbench.records.definitions import wanted
 from fmnbench.registry import metrics
@@ -78,8 +78,8 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
                 value = _number(metric(evaluation))
         except Declined:
             continue  # a metric of other architectures: the record simply does not have it
-        except FmnbenchError:
-            raise
+        except DataError:
+            raise  # of this machine: what is installed or kept here, whatever the metric
         except Exception as error:  # noqa: BLE001, RUF100 - whatever a metric raises is recorded
             if status_of(error) == "out_of_memory":
                 raise

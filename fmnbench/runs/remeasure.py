@@ -12,6 +12,7 @@ from fmnbench.errors import RecordError
 from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.likelihood import elbo
 from fmnbench.records.definitions import versions_of
+from fmnbench.records.storable import storable
 from fmnbench.runs.evaluation import Clock, evaluation_of, measure
 from fmnbench.runs.provenance import hashes
 from fmnbench.runs.run import Conditions, load, trained
@@ -36,7 +37,7 @@ def remeasure(
     clock = Clock()
     new = measure(evaluation, names, clock)
     origin = result.provenance
-    return dataclasses.replace(
+    whole = dataclasses.replace(
         result,
         metrics={**_without(names, result.metrics), **new.values},
         broken={**_without(names, result.broken), **new.broken},
@@ -46,6 +47,7 @@ def remeasure(
             origin, plugins={**origin.plugins, **hashes(conditions.plugins)}
         ),
     )
+    return storable(whole)
 
 
 def _require_same(evaluation: Evaluation, result: Result, weights: Path) -> None:

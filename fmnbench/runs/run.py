@@ -15,6 +15,7 @@ from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined, Diverged, RecordError
 from fmnbench.files import write_atomically
+from fmnbench.records.storable import storable
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.causes import one_line, status_of
@@ -67,14 +68,17 @@ def execute(spec: RunSpec, conditions: Conditions, *, work: Path, report: EpochR
         status = status_of(error)
         if status == "failed":
             work.mkdir(parents=True, exist_ok=True)
-            (work / "traceback.txt").write_text(traceback.format_exc())
+            text = traceback.format_exc().encode(errors="backslashreplace")
+            (work / "traceback.txt").write_bytes(text)
         curve = error.curve if isinstance(error, Diverged) else ()
         result = dataclasses.replace(result, status=status, error=one_line(error), curve=curve)
     seconds = sum(clock.seconds.values(), 0.0)
-    return dataclasses.replace(
-        result,
-        timings={**clock.seconds, **result.timings},
-        provenance=dataclasses.replace(result.provenance, seconds=seconds),
+    return storable(
+        dataclasses.replace(
+            result,
+            timings={**clock.seconds, **result.timings},
+            provenance=dataclasses.replace(result.provenance, seconds=seconds),
+        )
     )
 
 

@@ -4,6 +4,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from untyped import untyped
 
 from fmnbench.errors import RecordError
 from fmnbench.records import schema
@@ -84,12 +85,6 @@ def build(fields):
         history=tuple(Attempt(status=status, error=error) for status, error in history),
         **result,
     )
-
-
-def untyped(result, **fields):
-    """Puts values into a frozen result as code without type checks could."""
-    vars(result).update(fields)
-    return result
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ import pytest
 import torch
 from tiny_runs import QUIET, rows, spec, splits, trained, weights
 
+from fmnbench.architectures.mlp import MLP
 from fmnbench.errors import Declined, Diverged, FmnbenchError
+from fmnbench.nn.distributions import DiagonalNormal
+from fmnbench.registry import architectures
 from fmnbench.runs.run import Conditions, build, execute
 from fmnbench.training.checkpoint import Checkpoint, Progression
 from fmnbench.training.loop import train, validate
@@ -111,6 +114,27 @@ def test_validation_measures_the_information_of_posteriors_that_round_their_samp
     # own densities are sampled: deviation √(3 / 2) a row, 4 standard errors
     assert entry["validation.mi_batch"] == pytest.approx(ceiling, abs=4 * math.sqrt(1.5 / 20))
     assert entry["validation.kl"] == pytest.approx(0.5 * 3 * 90, abs=5)
+
+
+def test_information_that_float64_cannot_hold_is_nan_and_ends_no_training(registers):
+    class Torn(MLP):
+        """Posteriors of which float64 holds no two together."""
+
+        def encode(self, x):
+            mean = super().encode(x).mean * 10
+            each = torch.tensor([80.0, -2000.0]).repeat(len(x))[: len(x), None]
+            return DiagonalNormal(mean, each.expand_as(mean))
+
+        def decode(self, z):
+            return super().decode(z.clamp(-1, 1))
+
+    architectures.register("torn")(Torn)
+    run = spec(architecture="torn", architecture_settings={}, epochs=2)
+    run = dataclasses.replace(run, objective="beta", objective_settings={"beta": 0.0})
+    _, progression = trained(splits(), run)
+    entry = progression.curve[-1]
+    assert math.isnan(entry["validation.mi_batch"])
+    assert math.isfinite(entry["validation.loss"])
 
 
 def test_training_terms_are_means_over_rows_also_with_a_short_last_batch():
