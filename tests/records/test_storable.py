@@ -91,7 +91,7 @@ def test_what_is_no_finite_number_is_left_out_and_named_with_its_first_epoch(
 def test_a_value_of_the_curve_that_is_broken_is_no_column_of_a_board(make_result):
     results = [make_result(metrics={"kl": 1.0}, broken={f"{CURVE}mi": "is nan in epoch 2"})]
     plain = [make_result(metrics={"kl": 1.0})]
-    assert columns("standard", results) == columns("standard", plain)
+    assert columns("standard", results, {}) == columns("standard", plain, {})
 
 
 @pytest.mark.parametrize(
