@@ -58,7 +58,8 @@ class Relations:
     Published values of a track stand also beside its `smaller_copies`, with what differs.
     `superseded` tracks have records but are not run any more. `tuned` are rows of a track that
     were chosen by tuning. `margins` are, by metric, the differences from the plain VAE that count
-    as none, where a suite states them.
+    as none, where a suite states them. `tolerances` are relative: how much a metric may differ
+    when a run is repeated.
     """
 
     latent_free: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -67,6 +68,7 @@ class Relations:
     superseded: Mapping[str, Superseded] = dataclasses.field(default_factory=dict)
     tuned: Mapping[str, Sequence[TunedRow]] = dataclasses.field(default_factory=dict)
     margins: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    tolerances: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def is_reference(self, model: Track, track: Track) -> bool:
         """Whether a track is the latent-free reference of another.

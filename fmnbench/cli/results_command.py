@@ -41,6 +41,10 @@ class ResultsVerbs(Verbs):
             place="bundle_commands:import_results",
             summary="Add the records of a bundle; nothing that is here is overwritten.",
         ),
+        "verify": Verb(
+            place="verify_command:verify_results",
+            summary="Run records again, and say whether they come out equal.",
+        ),
     }
 
 
@@ -49,7 +53,7 @@ results_app = typer.Typer(cls=ResultsVerbs, rich_markup_mode=None)
 
 @results_app.callback()
 def results() -> None:
-    """List, show, export and import the records of a store."""
+    """List, show, export, import and verify the records of a store."""
 
 
 def list_results(

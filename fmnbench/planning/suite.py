@@ -29,9 +29,9 @@ class Comparison:
 
     `critics` may be "all": every registered critic, plug-ins included. Settings are by component
     name and hold for this track. `lambdas` are the weights at which each critic is run. `judge`
-    names the track that tests the conclusions published on this one. `margins` are, by
-    metric, the differences from the plain VAE that count as none. `tuned` says how tuning chose
-    the weights and settings.
+    names the track that tests the conclusions published on this one. `margins` are, by metric, the
+    differences from the plain VAE that count as none; `tolerance` is relative, how much a metric
+    may differ when a run is repeated. `tuned` says how tuning chose the weights and settings.
     """
 
     track: Track
@@ -40,6 +40,7 @@ class Comparison:
     smaller_copy_of: SmallerCopy | None = None
     superseded: Superseded | None = None
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    tolerance: float | None = None
     tuned: Tuned | None = None
     critics: tuple[str, ...] | Literal["all"]
     objectives: tuple[str, ...] = ("elbo",)
@@ -124,6 +125,9 @@ def relations(suites: Iterable[Suite]) -> Relations:
         judges={each.track.name: each.judge for each in found if each.judge},
         smaller_copies={
             each.track.name: each.smaller_copy_of for each in found if each.smaller_copy_of
+        },
+        tolerances={
+            each.track.name: each.tolerance for each in found if each.tolerance is not None
         },
         margins={each.track.name: each.margins for each in found if each.margins},
         superseded={each.track.name: each.superseded for each in found if each.superseded},

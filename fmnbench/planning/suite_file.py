@@ -135,6 +135,8 @@ def _require_weights(comparison: Comparison) -> None:
     for weight in comparison.lambdas:
         if weight < 0:
             raise UsageError(f"lambda is {weight:g}; it must be 0 or above.")
+    if comparison.tolerance is not None and comparison.tolerance < 0:
+        raise UsageError(f"tolerance is {comparison.tolerance:g}; it must be 0 or above.")
     for metric, margin in comparison.margins.items():
         if metric not in MARGINS:
             raise unknown("metric with a margin", metric, MARGINS)

@@ -73,7 +73,7 @@ def _likelihood(
 ) -> tuple[float, tuple[int, int]]:
     """Returns the seconds of one sample of z for every judged row, and how many samples it takes.
 
-    These are those of the importance-weighted NLL and, but for trials of tuning, of the report's.
+    These are those of the importance-weighted NLL and, where it is computed, of the report's.
     """
     whole = evaluation_of(model.vae, splits, spec)
     some = _some(whole.x, ROWS)
@@ -83,7 +83,8 @@ def _likelihood(
         few = splits.with_rows(**{spec.judged: some})
         nll(evaluation_of(model.vae, few, dataclasses.replace(spec, track=track)))
 
-    of_report = whole.samples(DRAWS) if spec.judged == "test" else 0
+    wants_report = spec.judged == "test" and spec.track.report_metrics
+    of_report = whole.samples(DRAWS) if wants_report else 0
     samples = whole.samples(spec.track.nll_samples), of_report
     return _seconds(sample, max(samples), enough) * whole.n / len(some), samples
 
