@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float, Num
@@ -22,6 +22,14 @@ Judged = Literal["test", "validation"]  # the splits that no model was trained o
 BLOCK = 4096  # rows per forward pass: bounds memory, moves no number
 VALUES = {"cpu": 2**17}  # decoder outputs per pass: what a CPU's cache holds of float64
 ACCELERATOR_VALUES = 2**22  # as many as keep an accelerator busy
+
+
+class Generated(NamedTuple):
+    """Rows from a model: z of the prior, the decoder's mean at it, and a draw."""
+
+    z: Float[Tensor, "n d"]
+    mean: Num[Tensor, "n x"]
+    x: Num[Tensor, "n x"]
 
 
 class Evaluation:
@@ -112,18 +120,23 @@ class Evaluation:
     def generated(self) -> Num[Tensor, "n x"]:
         """As many draws from the model as there are rows: z ~ p(z), then x ~ p(x|z).
 
-        A text is the greedy one for its z, as in the project report.
+        A text is the greedy one for its z.
         """
-        return self._from_prior[1]
+        return self._from_prior.x
 
     @property
     def generated_mean(self) -> Num[Tensor, "n x"]:
         """The decoder's mean at the z of each generated row; the draw itself where it has none."""
-        return self._from_prior[0]
+        return self._from_prior.mean
+
+    @property
+    def generated_z(self) -> Float[Tensor, "n d"]:
+        """The z of each generated row."""
+        return self._from_prior.z
 
     @functools.cached_property
     @torch.no_grad()
-    def _from_prior(self) -> tuple[Num[Tensor, "n x"], Num[Tensor, "n x"]]:
+    def _from_prior(self) -> Generated:
         generator = self.stream("generated")
         z = self.vae.prior.rsample((self.n,), generator=generator)
         if self.splits.kind == "texts":
@@ -133,14 +146,14 @@ class Evaluation:
                     kind = type(decoder).__name__
                     raise Declined(f"draws of texts take a greedy decoder; a {kind} has none")
                 texts = decoder.greedy()
-            return texts, texts
+            return Generated(z, texts, texts)
         means, draws = [], []
         for block in torch.split(z, BLOCK):
             with self.passes():
                 likelihood = self.vae.decode(block)
                 draws.append(likelihood.sample(generator=generator))
             means.append(_mean_or(draws[-1], likelihood))
-        return torch.cat(means), torch.cat(draws)
+        return Generated(z, torch.cat(means), torch.cat(draws))
 
     @torch.no_grad()
     def log_prob(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:

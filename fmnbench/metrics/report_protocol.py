@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fmnbench.errors import Declined
@@ -16,9 +16,11 @@ from fmnbench.metrics.base import (
 )
 from fmnbench.metrics.density_coverage import density_coverage
 from fmnbench.metrics.information import mi_batch
+from fmnbench.nn.distributions import AutoregressiveCategorical
 from fmnbench.registry import metrics
 
 DRAWS = 50  # posterior samples per batch, of report.nll
+TOKENS = 100  # of a greedy text, <s> and </s> among them, of report.density
 SMALLEST_DEVIATION = 0.1  # of a sampled z that counts as active, of report.au
 
 
@@ -90,7 +92,12 @@ def report_au(evaluation: Evaluation) -> float:
 
 
 @metrics.register(
-    "report.density", unit="ratio", better="higher", source="project report, Tables 1-3", version=1
+    "report.density",
+    unit="ratio",
+    better="higher",
+    source="project report, Tables 1-3",
+    version=2,
+    moved={2: ("texts",)},
 )
 def report_density(evaluation: Evaluation) -> float:
     """Density of re-encoded prior samples among encoded test rows, in the model's own space."""
@@ -102,7 +109,8 @@ def report_density(evaluation: Evaluation) -> float:
     unit="ratio",
     better="higher",
     source="project report, Tables 1-3",
-    version=1,
+    version=2,
+    moved={2: ("texts",)},
 )
 def report_coverage(evaluation: Evaluation) -> float:
     """Coverage of encoded test rows by re-encoded prior samples, in the model's own space."""
@@ -113,10 +121,24 @@ def report_coverage(evaluation: Evaluation) -> float:
 def _latent_density_coverage(evaluation: Evaluation) -> tuple[float, float]:
     """Returns both at k = 5, one posterior sample a row; of prior samples the decoder's mean.
 
-    Raises Declined where there is no latent space.
+    Of texts the most likely words as they leave the decoder: at most 99, without <s>, and with
+    </s> where it was said among them. Raises Declined where there is no latent space.
     """
     if not evaluation.vae.latent:
         raise Declined("the report's density and coverage take a latent space; there is none")
-    encoded = evaluation.encode(evaluation.generated_mean)
+    texts = evaluation.splits.kind == "texts"
+    encoded = evaluation.encode(_decoded(evaluation) if texts else evaluation.generated_mean)
     generated = encoded.rsample(generator=evaluation.stream("report.density"))
     return density_coverage(evaluation.z, generated)
+
+
+def _decoded(evaluation: Evaluation) -> Int[Tensor, "n t"]:
+    """Returns the greedy text of each prior sample as it leaves the report's decoder.
+
+    Raises Declined where the decoder is none of texts.
+    """
+    with evaluation.passes():
+        decoder = evaluation.vae.decode(evaluation.generated_z)
+        if not isinstance(decoder, AutoregressiveCategorical):
+            raise Declined(f"a {type(decoder).__name__} has no greedy texts")
+        return decoder.greedy(limit=TOKENS - 1)[:, 1:TOKENS]

@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 from torch.nn import functional as F
 
 from fmnbench.errors import Declined
-from fmnbench.nn.decoding import Stepper, greedy, sample
+from fmnbench.nn.decoding import LIMIT, Stepper, greedy, sample
 
 Shape: TypeAlias = Size | list[int] | tuple[int, ...]
 LOG_2PI = math.log(2 * math.pi)
@@ -249,8 +249,8 @@ class AutoregressiveCategorical(Likelihood):
     """Texts, each word given those before it and z: a network has the logits.
 
     A text is a row of ids: <s>, which is given, words and </s>, which are predicted; more </s>
-    fill rows up and count for nothing. Its mean has no closed form. What of the network depends
-    on a text alone is worked out once for all its z.
+    fill rows up and count for nothing. It has no mean. What depends on a text alone is computed
+    once for all its z.
     """
 
     support = constraints.independent(constraints.nonnegative_integer, 1)
@@ -273,9 +273,9 @@ class AutoregressiveCategorical(Likelihood):
         random = torch.default_generator if generator is None else generator
         return self._texts(sample_shape, lambda z: sample(self.network, z, random))
 
-    def greedy(self) -> Tensor:
-        """Returns texts as int32 rows: each word is the likeliest one behind those before it."""
-        return self._texts((), lambda z: greedy(self.network, z))
+    def greedy(self, *, limit: int = LIMIT) -> Tensor:
+        """Returns texts of the likeliest words, as int32 rows; one of `limit` words ends there."""
+        return self._texts((), lambda z: greedy(self.network, z, limit=limit))
 
     def log_prob(self, value: Int[Tensor, "*n t"]) -> Tensor:
         x, z, shape = _paired(value, self._z)

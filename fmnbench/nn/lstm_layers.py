@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from fmnbench.data.vocabulary import END_ID
 from fmnbench.errors import UsageError
 from fmnbench.nn.cross_entropy import word_log_probs
 from fmnbench.nn.decoding import State
@@ -26,13 +27,14 @@ ACCELERATOR_ROWS = 256
 def predicted(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
     """Returns the number of predicted words of each text: those after <s>, first </s> included."""
     words = text_lengths(x) - 1
-    assert not len(x) or bool(words.min() > 0), "a text has no </s> after its <s>"
+    ended = (x == END_ID).any(1) & (words > 0)
+    assert bool(ended.all()), "a text has no </s> after its <s>"
     return words
 
 
 def rows_by_length(x: Int[Tensor, "n t"]) -> Int64[Tensor, " n"]:
     """Returns the order of rows from the longest text to the shortest."""
-    return predicted(x).argsort(descending=True, stable=True)
+    return text_lengths(x).argsort(descending=True, stable=True)
 
 
 def rows_per_pass(x: Int[Tensor, "n t"]) -> int:
@@ -69,8 +71,9 @@ class WordEmbedding(nn.Module):
         self.embedding = nn.Embedding(words, size)
 
     def forward(self, x: Int[Tensor, "n t"]) -> PackedSequence:
-        lengths = 1 + predicted(x).cpu()
-        ids = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        ids = pack_padded_sequence(
+            x, text_lengths(x).cpu(), batch_first=True, enforce_sorted=False
+        )
         return PackedSequence(self.embedding(ids.data), *ids[1:])
 
 

@@ -94,6 +94,18 @@ def test_the_encoder_reads_the_state_of_torchs_lstm_at_the_first_end_of_each_row
         torch.testing.assert_close(torch.cat([mean, log_variance]), expected, rtol=1e-12, atol=0)
 
 
+def test_a_text_that_was_cut_off_is_encoded_up_to_its_last_word():
+    model = lstm()
+    x = torch.tensor([[5, 6, 7], [5, 6, END], [END, END, END]], dtype=torch.int32)
+    means = model.encode(x).mean
+    for row, ids in zip(means, ([5, 6, 7], [5, 6, END], [END]), strict=True):
+        h = c = torch.zeros(4, dtype=torch.float64)
+        for word in model.encoder[0].embedding.weight[ids]:
+            h, c = plain_step(model.encoder[1].recurrence.cell, word, h, c)
+        expected = (model.posterior_head.weight @ h)[:2]
+        torch.testing.assert_close(row, expected, rtol=1e-12, atol=0)
+
+
 def test_gradients_of_the_encoder_are_those_of_torchs_lstm():
     model = lstm()
     layer, cell = model.encoder[1], model.encoder[1].recurrence.cell
