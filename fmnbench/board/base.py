@@ -76,8 +76,8 @@ class Row:
 
     A `stale` row was made from other data or by other versions than the newest records; it is
     compared with nothing. A `ranked` row has all its seeds, has learned something and uses z with
-    a seed at least; others are shown, and never bold. `mixed`: some of its seeds use z, others do
-    not.
+    a seed at least; others are shown, and never bold. Its decoder uses z with `using` seeds;
+    `mixed`: with some and not with others.
     """
 
     label: str
@@ -88,6 +88,7 @@ class Row:
     stale: bool = False
     ranked: bool = False
     mixed: bool = False
+    using: int = 0
 
     @property
     def is_plain(self) -> bool:

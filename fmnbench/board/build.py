@@ -11,6 +11,7 @@ from fmnbench.board.comparison import beside, with_published
 from fmnbench.board.flags import (
     ceiling_flag,
     definition_flag,
+    ignores_z,
     is_mixed,
     is_ranked,
     row_flags,
@@ -174,6 +175,7 @@ def _row(line: Line, label: str, table: _Table, notes: Notes) -> Row:
         stale=bool(line.differs),
         ranked=hole is None and not line.differs and is_ranked(line.results, constant),
         mixed=mixed,
+        using=sum(not ignores_z(result) for result in line.results.values()),
     )
 
 

@@ -21,6 +21,7 @@ from fmnbench.planning.suite import Suite, relations
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
 from fmnbench.report import Options, render
+from fmnbench.report.overview import by_worth
 from fmnbench.spec import Result, Task
 from fmnbench.tune.places import choices
 
@@ -55,7 +56,7 @@ def show(request: Request) -> int:
     expected = {name: rows for name, rows in expected.items() if name in chosen}
     results, errors = store.results(known.needed(chosen, stored))
     made = _boards(results, expected, known, request)
-    made = [board for board in made if board.track.name in chosen]
+    made = by_worth([board for board in made if board.track.name in chosen])
     if request.pictures:
         _draw(made, results, store)
     _print(made, request)

@@ -12,6 +12,11 @@ PICTURES = (
     "Test images, their reconstructions and, below them, draws from the prior (decoder means, or "
     "samples where a decoder has no mean); first seed."
 )
+OVERVIEW = (
+    "Each cell: the difference from the plain VAE in NLL (nats) ± half of its 95 % Welch "
+    "interval, its verdict, and in how many seeds the decoder uses z. VAE and without z: the NLL "
+    "itself."
+)
 VERDICTS = {
     "holds": "confirmed",
     "opposite": "contradicted by the opposite difference",

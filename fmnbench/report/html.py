@@ -19,6 +19,7 @@ from fmnbench.report.base import (
     unit,
 )
 from fmnbench.report.captions import (
+    OVERVIEW,
     PICTURES,
     conclusions,
     definitions,
@@ -29,6 +30,7 @@ from fmnbench.report.captions import (
     title,
 )
 from fmnbench.report.figures import ALT, caption, figure_link
+from fmnbench.report.overview import overview
 
 TEMPLATE = "page.html"
 
@@ -42,8 +44,29 @@ def render(boards: Sequence[Board], options: Options) -> str:
     )
     source = (resources.files("fmnbench") / "report" / TEMPLATE).read_text(encoding="utf-8")
     sections = [_section(board, options) for board in boards]
-    words = {"caption": PICTURES, "writes": TEXTS, "alt": ALT}
-    return environment.from_string(source).render(boards=sections, **words)
+    words = {
+        "overview": _overview(boards),
+        "explained": OVERVIEW,
+        "caption": PICTURES,
+        "writes": TEXTS,
+        "alt": ALT,
+    }
+    return environment.from_string(source).render(
+        boards=sections, overview=_overview(boards), **words
+    )
+
+
+def _overview(boards: Sequence[Board]) -> dict[str, object] | None:
+    """Returns what the template shows of the overview."""
+    found = overview(boards)
+    if found is None:
+        return None
+    return {
+        "summary": printable(found.summary),
+        "heads": [printable(head) for head in found.heads],
+        "lines": [[printable(cell) for cell in line] for line in found.lines],
+        "advice": [printable(sentence) for sentence in found.advice],
+    }
 
 
 def _section(board: Board, options: Options) -> dict[str, object]:

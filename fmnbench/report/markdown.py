@@ -21,6 +21,7 @@ from fmnbench.report.base import (
     unit,
 )
 from fmnbench.report.captions import (
+    OVERVIEW,
     PICTURES,
     conclusions,
     definitions,
@@ -31,6 +32,7 @@ from fmnbench.report.captions import (
     title,
 )
 from fmnbench.report.figures import ALT, caption, figure_link
+from fmnbench.report.overview import Overview, overview
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
@@ -42,6 +44,9 @@ def render(boards: Sequence[Board], options: Options) -> str:
     lines += ["`fmnbench report` generates this page from the linked records.", ""]
     if not boards:
         lines += ["There are no records yet.", ""]
+    found = overview(boards)
+    if found is not None:
+        lines += _overview(found)
     for board in boards:
         lines += _section(board, options)
     return "\n".join(lines)
@@ -53,6 +58,22 @@ def escape(text: str) -> str:
     for character, entity in ENTITIES.items():
         text = text.replace(character, entity)
     return SPECIAL.sub(r"\\\1", text)
+
+
+def _overview(found: Overview) -> Iterator[str]:
+    yield from (escape(found.summary), "")
+    yield _line([escape(head) for head in found.heads])
+    yield _line([":--"] * len(found.heads))
+    for track, *cells in found.lines:
+        yield _line([f"[{escape(track)}](#{_anchor(track)})", *map(escape, cells)])
+    yield from ("", escape(OVERVIEW), "")
+    for sentence in found.advice:
+        yield from (escape(sentence), "")
+
+
+def _anchor(heading: str) -> str:
+    """Returns the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _section(board: Board, options: Options) -> Iterator[str]:

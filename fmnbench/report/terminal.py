@@ -22,6 +22,7 @@ from fmnbench.report.base import (
     unit,
 )
 from fmnbench.report.captions import (
+    OVERVIEW,
     conclusions,
     definitions,
     held_fixed,
@@ -30,6 +31,7 @@ from fmnbench.report.captions import (
     sources,
     title,
 )
+from fmnbench.report.overview import Overview, overview
 
 LABEL_WIDTH = 30  # characters; longer names fold
 GAP = 2  # characters between columns: one of them a divider of the box
@@ -51,10 +53,26 @@ def render(boards: Sequence[Board], options: Options) -> str:
     with console.capture() as capture:
         if not boards:
             console.print("There are no records yet.")
+        found = overview(boards)
+        if found is not None:
+            for part in _overview(found):
+                console.print(part)
         for board in boards:
             for part in _parts(board, options):
                 console.print(part)
     return "\n".join(line.rstrip() for line in capture.get().split("\n"))
+
+
+def _overview(found: Overview) -> Iterator[RenderableType]:
+    yield from (Text(printable(found.summary)), "")
+    table = Table(box=rich.box.SIMPLE_HEAD)
+    for head in found.heads:
+        table.add_column(printable(head))
+    for line in found.lines:
+        table.add_row(*(Text(printable(cell)) for cell in line))
+    yield table
+    for text in (OVERVIEW, *found.advice):
+        yield from (Text(printable(text)), "")
 
 
 def _parts(board: Board, options: Options) -> Iterator[RenderableType]:

@@ -1,0 +1,185 @@
+"""The first screen of a leaderboard: what its tables say together, made from them alone."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from fmnbench.board import Board, Row
+from fmnbench.board.base import DELTA
+from fmnbench.report.base import mean_std
+
+NLL, MI = f"{DELTA}nll", f"{DELTA}mi_lower"
+FEWEST = 2  # tables that an overview is worth
+WITHOUT_Z = "latent-free"  # starts the label of a model without a latent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Overview:
+    """A summary in one sentence, a line of cells for each track, and advice in sentences.
+
+    `heads` name the columns: the track, its seeds, the models without z, and each method.
+    """
+
+    summary: str
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    advice: tuple[str, ...]
+
+
+def overview(boards: Sequence[Board]) -> Overview | None:
+    """Returns the overview of the standard tables that have runs, None of fewer than two."""
+    shown = [board for board in boards if board.protocol == "standard" and board.seeds]
+    if len(shown) < FEWEST:
+        return None
+    methods = list(dict.fromkeys(_method(row) for board in shown for row in _others(board)))
+    return Overview(
+        summary=_summary(shown),
+        heads=("track", "seeds", "without z", "VAE", *methods),
+        lines=tuple(_line(board, methods) for board in shown),
+        advice=(_by_likelihood(shown), _by_information(shown)),
+    )
+
+
+def by_worth(boards: Sequence[Board]) -> list[Board]:
+    """Returns tables in the order of what they teach.
+
+    First those of several seeds in which something was learned, then those in which nothing was,
+    last those of one seed and those that another track replaces. The report's tables follow.
+    """
+
+    def rank(board: Board) -> tuple[bool, bool, bool]:
+        is_small = len(board.seeds) < FEWEST or board.superseded is not None
+        return board.protocol == "report", is_small, not any(row.ranked for row in board.rows)
+
+    return sorted(boards, key=rank)
+
+
+def _method(row: Row) -> str:
+    """Returns the critic, or else the objective, of a row: methods are those of all tables."""
+    return row.task.critic if row.task.critic != "none" else row.task.objective
+
+
+def _plain(board: Board) -> Row | None:
+    return next((row for row in board.rows if row.is_plain and not row.stale), None)
+
+
+def _others(board: Board) -> list[Row]:
+    return [row for row in board.rows if not row.is_plain and not row.stale]
+
+
+def _line(board: Board, methods: Sequence[str]) -> tuple[str, ...]:
+    plain = _plain(board)
+    cells = [_value(plain, board) if plain else ""]
+    for method in methods:
+        rows = [row for row in _others(board) if _method(row) == method]
+        cells.append("; ".join(_difference(row, board) for row in rows))
+    return board.title, str(len(board.seeds)), _without_z(board), *cells
+
+
+def _without_z(board: Board) -> str:
+    """Returns the NLL of the best model or constant without z, of those that a table has."""
+    found = [
+        (reference.means["nll"], reference.label.removeprefix(WITHOUT_Z).strip())
+        for reference in board.references
+        if reference.label.startswith(WITHOUT_Z) and "nll" in reference.means
+    ]
+    if not found:
+        return ""
+    nll, label = min(found)
+    return f"{nll:.2f} {label.replace('reference', 'constant')}"
+
+
+def _value(row: Row, board: Board) -> str:
+    cell = row.cells["nll"]
+    if cell.mean is None:
+        return _failure(row, board)
+    text, _ = mean_std(cell.mean, cell.std, 2)
+    return f"{text}, {_use(row)}"
+
+
+def _difference(row: Row, board: Board) -> str:
+    cell = row.cells.get(NLL)
+    if row.cells["nll"].mean is None:
+        return _failure(row, board)
+    if cell is None or cell.mean is None:
+        return _value(row, board)
+    width = "" if cell.half_width is None else f" ± {cell.half_width:.2f}"
+    verdict = f" {cell.verdict}" if cell.verdict else ""
+    return f"{cell.mean:+.2f}{width}{verdict}, {_use(row)}"
+
+
+def _use(row: Row) -> str:
+    return f"z {row.using}/{len(row.records)}"
+
+
+def _failure(row: Row, board: Board) -> str:
+    """Returns why a row has no value: its table says more."""
+    if not row.records:
+        return "not run"
+    return "failed" if len(row.records) == len(board.seeds) else "seeds missing"
+
+
+def _compared(boards: Sequence[Board], column: str) -> Iterator[tuple[Board, Row, str]]:
+    """Yields the rows that have a verdict, with their tables and verdicts."""
+    for board in boards:
+        for row in _others(board):
+            cell = row.cells.get(column)
+            if cell is not None and cell.verdict is not None:
+                yield board, row, cell.verdict
+
+
+def _summary(boards: Sequence[Board]) -> str:
+    verdicts = [verdict for _, _, verdict in _compared(boards, NLL)]
+    counts = {each: verdicts.count(each) for each in ("better", "worse", "same", "open")}
+    beaten = [board for board in boards if _beats_without_z(board) is False]
+    models = [board for board in boards if _beats_without_z(board) is not None]
+    text = (
+        f"Comparisons with the plain VAE in likelihood, at 95 % and of models that use z and have "
+        f"learned something: {len(verdicts)}; better {counts['better']}, worse {counts['worse']}, "
+        f"the same {counts['same']}, not decided {counts['open']}."
+    )
+    if models:
+        text += (
+            f" In {len(beaten)} of {len(models)} tables no method has a better mean NLL than the "
+            "best prediction without z."
+        )
+    return text
+
+
+def _beats_without_z(board: Board) -> bool | None:
+    """Returns whether any row beats all references without z, None where there are none."""
+    references = [
+        reference.means["nll"]
+        for reference in board.references
+        if reference.label.startswith(WITHOUT_Z) and "nll" in reference.means
+    ]
+    values = [row.cells["nll"].mean for row in board.rows if not row.stale]
+    known = [value for value in values if value is not None]
+    if not references or not known:
+        return None
+    return min(known) < min(references)
+
+
+def _by_likelihood(boards: Sequence[Board]) -> str:
+    found: dict[str, list[str]] = {"better": [], "worse": []}
+    for board, row, verdict in _compared(boards, NLL):
+        if verdict in found:
+            found[verdict].append(f"{row.label} ({board.title})")
+    better = ", ".join(found["better"]) or "none"
+    worse = ", ".join(found["worse"]) or "none"
+    return f"For likelihood alone: better than the VAE: {better}; worse: {worse}."
+
+
+def _by_information(boards: Sequence[Board]) -> str:
+    """Returns, for each table, the row with more information than the VAE that costs least."""
+    cheapest: dict[str, tuple[float, str]] = {}
+    for board, row, verdict in _compared(boards, MI):
+        cost = row.cells[NLL].mean if NLL in row.cells else None
+        if verdict != "better" or cost is None or row.using < len(row.records):
+            continue
+        text = f"{row.label} on {board.title} ({cost:+.2f} nats of NLL)"
+        cheapest[board.title] = min((cost, text), cheapest.get(board.title, (cost, text)))
+    listed = ", ".join(text for _, text in cheapest.values())
+    return (
+        "For a latent in use, with more information than the VAE's at the least cost of "
+        f"likelihood: {listed or 'no method, in any table'}."
+    )
