@@ -43,16 +43,22 @@ def weight(text: str) -> float:
 UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 
 
-def duration(text: str) -> float:
-    """Returns seconds: 90, 90s, 10m or 2h."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
-    try:
-        seconds = float(number) * UNITS[unit]
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"--timeout is '{text}'; it must be a time such as 90, 90s, 10m or 2h.")
-    return seconds
+def duration(option: str) -> Callable[[str], float]:
+    """Returns a parser of seconds: 90, 90s, 10m or 2h."""
+
+    def parse(text: str) -> float:
+        number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+        try:
+            seconds = float(number) * UNITS[unit]
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < math.inf:
+            raise UsageError(
+                f"{option} is '{text}'; it must be a time such as 90, 90s, 10m or 2h."
+            )
+        return seconds
+
+    return parse
 
 
 def seeds(text: str) -> tuple[int, ...]:

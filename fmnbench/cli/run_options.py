@@ -91,7 +91,9 @@ JobsOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="T", parser=duration, help="Limit per run: 90s, 10m, 2h."),
+    typer.Option(
+        "--timeout", metavar="T", parser=duration("--timeout"), help="Limit per run: 90s, 10m, 2h."
+    ),
 ]
 RetryOption = Annotated[
     Names,

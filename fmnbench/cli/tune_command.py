@@ -1,5 +1,6 @@
 """`fmnbench tune`: studies of a critic's λ on validation rows, as a front and a choice."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from fmnbench.cli.options import (
     PluginOption,
     StoreOption,
     SuiteOption,
+    duration,
     load_plugins,
     positive_integer,
     require_folder,
@@ -71,6 +73,22 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     device: option.DeviceOption = "auto",
     jobs: option.JobsOption = None,
     timeout: option.TimeoutOption = None,
+    time_: Annotated[
+        float | None,
+        typer.Option(
+            "--time",
+            metavar="T",
+            parser=duration("--time"),
+            help="Start nothing that would end later than in 30m, 2h, ...",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database for optuna-dashboard (default: SQLite, tuning/optuna.db).",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the studies with their cost; run nothing.")
     ] = False,
@@ -139,4 +157,5 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if dry_run:
         print_plan(found.ready, options)
         return 0
-    return carry_out_studies(found.ready, options, as_json=as_json)
+    until = None if time_ is None else time.monotonic() + time_
+    return carry_out_studies(found.ready, options, storage=storage, until=until, as_json=as_json)

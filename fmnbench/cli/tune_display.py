@@ -1,6 +1,7 @@
 """What `fmnbench tune` shows while it runs: a bar for the study, or a line for each trial."""
 
 import time
+from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from fmnbench.runs.executors.base import Event
 from fmnbench.tune.definition import Definition
 from fmnbench.tune.search import Study
 from fmnbench.tune.trials import MI, NLL, Trial
+
+SHOWN = ("pruned", "diverged", "failed")  # endings that are counted
 
 
 class TuneDisplay:
@@ -58,8 +61,8 @@ class TuneDisplay:
 
     def told(self, study: Study) -> None:
         """Shows the study as it now stands: each trial that is new, and the best so far."""
-        ends = [trial.status for trial in study.trials]
-        note = f"{ends.count('diverged')} diverged, " if "diverged" in ends else ""
+        ends = Counter(trial.ending for trial in study.trials)
+        note = "".join(f"{ends[each]} {each}, " for each in SHOWN if ends[each])
         self._progress.update(self._bar, completed=len(study.trials), note=f"{note}{_best(study)}")
         before, self._before = self._before, study
         if before is None:
@@ -89,5 +92,5 @@ def _best(study: Study) -> str:
 
 def _numbers(trial: Trial) -> str:
     if not trial.is_done:
-        return trial.status
+        return trial.ending
     return f"NLL {trial.means[NLL]:.2f}, MI lower {trial.means[MI]:.2f}"

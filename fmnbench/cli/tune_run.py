@@ -17,26 +17,43 @@ from fmnbench.errors import UsageError, unknown
 from fmnbench.registry import datasets
 from fmnbench.runs.executors.base import RunOptions
 from fmnbench.spec import Task
+from fmnbench.tune.carrying import carry_out_study
 from fmnbench.tune.definition import Definition
-from fmnbench.tune.outputs import write, written
-from fmnbench.tune.places import RECORDS, track_folder
-from fmnbench.tune.search import Study, search
+from fmnbench.tune.outputs import written
 from fmnbench.tune.summary import Summary
 
 
-def carry_out_studies(studies: Sequence[Definition], options: RunOptions, *, as_json: bool) -> int:
-    """Carries out studies, `options` being of the store beside them; returns the exit code."""
+def carry_out_studies(
+    studies: Sequence[Definition],
+    options: RunOptions,
+    *,
+    storage: str | None,
+    until: float | None,
+    as_json: bool,
+) -> int:
+    """Carries out studies, `options` being of the store beside them; returns the exit code.
+
+    Nothing is started that would end after `until`, a time of time.monotonic.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops it as Ctrl-C does
     done: list[Summary] = []
     for asked in studies:
-        study = _search(asked, options)
-        done.append(write(study, options.store))
-        if not as_json:
-            print_study(done[-1])
-        if study.interrupted:
-            typer.echo(
-                f"Stopped with {study.left} trials left; the same command goes on.", err=True
+        with TuneDisplay(asked) as display:
+            study = carry_out_study(
+                asked,
+                options,
+                listen=display.show,
+                told=display.told,
+                storage=storage,
+                until=until,
             )
+        done.append(study)
+        if not as_json:
+            print_study(study)
+        left = asked.trials - len(study.trials)
+        if study.interrupted or (until is not None and left > 0 and not study.problems):
+            typer.echo(f"Stopped with {left} trials left; the same command goes on.", err=True)
+        if study.interrupted:
             break
     if as_json:
         print_json(done)
@@ -66,13 +83,6 @@ def print_json(studies: Sequence[Summary]) -> None:
     """Prints studies as a JSON list."""
     values = [dataclasses.asdict(study) for study in studies]
     typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
-
-
-def _search(asked: Definition, options: RunOptions) -> Study:
-    folder = track_folder(options.store, asked.task.track.name) / RECORDS
-    with TuneDisplay(asked) as display:
-        own = dataclasses.replace(options, store=folder)
-        return search(asked, own, display.show, display.told)
 
 
 def print_missing(rows: Sequence[Task], critic: str) -> None:

@@ -1,6 +1,5 @@
 """`fmnbench.tune.study`: a study from Python, as `fmnbench tune` from the command line."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,10 +7,8 @@ from fmnbench.errors import DataMissing
 from fmnbench.planning.plan import Selection
 from fmnbench.registry import load_plugin
 from fmnbench.runs.executors.base import Event, RunOptions
+from fmnbench.tune.carrying import carry_out_study
 from fmnbench.tune.goals import goal_of
-from fmnbench.tune.outputs import write
-from fmnbench.tune.places import RECORDS, track_folder
-from fmnbench.tune.search import search
 from fmnbench.tune.studies import Wanted, missing_data, studies
 from fmnbench.tune.summary import Summary
 
@@ -33,6 +30,7 @@ def study(  # noqa: PLR0913 - one parameter an option of the command
     device: str = "auto",
     jobs: int = 0,
     timeout: float | None = None,
+    storage: str | None = None,
     plugins: Sequence[str | Path] = (),
     listen: Callable[[Event], None] = lambda _event: None,
 ) -> Summary:
@@ -67,9 +65,11 @@ def study(  # noqa: PLR0913 - one parameter an option of the command
     options = RunOptions(store=folder, jobs=jobs, device=device, timeout=timeout, plugins=files)
     made: list[Summary] = []
     for asked in found.ready:
-        own = track_folder(folder, asked.task.track.name) / RECORDS
-        carried = search(asked, dataclasses.replace(options, store=own), listen, lambda _: None)
-        made.append(write(carried, folder))
-        if carried.interrupted:
+        made.append(
+            carry_out_study(
+                asked, options, listen=listen, told=lambda _study: None, storage=storage
+            )
+        )
+        if made[-1].interrupted:
             break
     return made[-1]

@@ -13,7 +13,7 @@ from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.spec import Task, digest
 from fmnbench.tune.definition import PLAIN
 from fmnbench.tune.figure import front_figure
-from fmnbench.tune.places import CHOICE, SUMMARY, TRIALS, track_folder, tuning_folder
+from fmnbench.tune.places import CHOICE, SUMMARY, TRIALS, study_folder, tuning_folder
 from fmnbench.tune.search import Study
 from fmnbench.tune.space import with_values
 from fmnbench.tune.summary import Summary, summary
@@ -25,7 +25,7 @@ def write(study: Study, store: Path) -> Summary:
     A choice of an earlier state of the study is removed where nothing is chosen any more.
     """
     asked = study.definition
-    folder = track_folder(store, asked.task.track.name) / asked.method
+    folder = study_folder(store, asked.task.track.name, asked.method)
     path = folder / CHOICE
     found = summary(study)
     try:

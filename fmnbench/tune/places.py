@@ -18,6 +18,11 @@ def track_folder(store: Path, track: str) -> Path:
     return tuning_folder(store) / folder_name(track)
 
 
+def study_folder(store: Path, track: str, method: str) -> Path:
+    """Returns the folder of what a study leaves beside its records."""
+    return track_folder(store, track) / method
+
+
 def choices(store: Path) -> list[Path]:
     """Returns the suites that studies beside a store have chosen."""
     return sorted(tuning_folder(store).glob(f"*/*/{CHOICE}"))

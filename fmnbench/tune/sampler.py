@@ -59,7 +59,7 @@ def frozen(study: Definition, trial: Trial) -> FrozenTrial:
         values=numbers[: len(directions(study.goal))] or None,
         params=dict(trial.values),
         distributions=distributions(study.space),
-        user_attrs={"status": trial.status, "flags": list(trial.flags)},
+        user_attrs={"status": trial.ending, "flags": list(trial.flags)},
     )
 
 

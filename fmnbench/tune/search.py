@@ -1,16 +1,21 @@
 """The study loop: proposals become runs like any others, until a study has its trials."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
 
 from fmnbench.planning.plan import Plan
 from fmnbench.records.store import Store
 from fmnbench.runs.campaign import Outcome, carry_out
 from fmnbench.runs.executors.base import Event, RunOptions, load_executor
+from fmnbench.runs.executors.stopping import ask_to_stop
 from fmnbench.spec import Result, RunSpec
 from fmnbench.tune.choice import Choice, choose, front_of
 from fmnbench.tune.definition import Definition
-from fmnbench.tune.trials import Trial, baseline_of, trials_of
+from fmnbench.tune.pruning import reason_to_prune
+from fmnbench.tune.trials import Trial, baseline_of, is_pruned, trials_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,11 +54,16 @@ def study_of(definition: Definition, results: dict[str, Result]) -> Study:
 def known_results(definition: Definition, store: Store) -> dict[str, Result]:
     """Returns by key what a store has of a study's track.
 
+    Runs that were pruned count where the likelihood alone is the goal; else they are run again.
     Raises UsageError where trials of the same method come from other code, data or another track.
     """
     results, _ = store.results([definition.task.track.name])
     definition.require_same_code(results, store.folder)
-    return {result.spec.key: result for result in results}
+    return {
+        result.spec.key: result
+        for result in results
+        if definition.goal.kind == "nll" or not is_pruned(result)
+    }
 
 
 def search(
@@ -61,18 +71,27 @@ def search(
     options: RunOptions,
     listen: Callable[[Event], None],
     told: Callable[[Study], None],
+    until: float | None = None,
 ) -> Study:
     """Carries out what the options' store lacks of a study; returns it as it then stands.
 
     The plain VAE comes first. `listen` is called with each event of a run, `told` with the study
-    at the start and after each run's end. What a study has is read from its records alone, so that
-    it can be cut off anywhere, extended, or shared with another process.
+    at the start and after each run's end. Nothing is started that would end after `until`, a time
+    of time.monotonic. What a study has is read from its records alone, so that it can be cut off
+    anywhere, extended, or shared with another process.
     """
     store = Store(options.store)
     results = known_results(definition, store)
+    prunes = definition.goal.kind == "nll"
+    if not prunes:  # what another goal has pruned is run to its end
+        options = dataclasses.replace(options, retry=("skipped",))
 
     def hear(event: Event) -> None:
         listen(event)
+        if prunes and event.kind == "epoch":
+            done = trials_of(definition, results.values())
+            if reason := reason_to_prune(definition, event, done):
+                ask_to_stop(store, event.spec.key, reason)
         if event.kind in ("finished", "elsewhere"):
             record = store.get(event.spec.track.name, event.spec.key)
             if record is not None:
@@ -80,7 +99,7 @@ def search(
             told(study_of(definition, results))
 
     told(study_of(definition, results))
-    while specs := _next_runs(definition, results, options):
+    while specs := _next_runs(definition, results, options, until):
         outcome = carry_out(Plan(specs=specs), options, hear)
         results |= outcome.results
         if outcome.interrupted or any(spec.key not in results for spec in specs):
@@ -92,19 +111,34 @@ def search(
 
 
 def _next_runs(
-    definition: Definition, results: dict[str, Result], options: RunOptions
+    definition: Definition, results: dict[str, Result], options: RunOptions, until: float | None
 ) -> tuple[RunSpec, ...]:
     """Returns the runs of the plain VAE, then those of the next trials; none at the end."""
-    if any(spec.key not in results for spec in definition.baseline):
-        return definition.baseline
+    plain = [spec for spec in definition.baseline if spec.key not in results]
     finished = trials_of(definition, results.values())
-    if len(finished) >= definition.trials:
+    if not plain and len(finished) >= definition.trials:
         return ()
     from fmnbench.tune.sampler import proposals  # Optuna: half a second that only this takes
 
-    jobs = load_executor(options.executor).settled(options).jobs
-    batch = proposals(definition, finished, max(1, jobs // len(definition.seeds)))
+    jobs, seeds = load_executor(options.executor).settled(options).jobs, len(definition.seeds)
+    room = _room(results, jobs, until)
+    if plain:
+        return tuple(plain) if room >= len(plain) else ()
+    batch = proposals(definition, finished, max(1, jobs // seeds))
+    if room < len(batch) * seeds:
+        batch = batch[: int(room) // seeds]
     return tuple(spec for values in batch for spec in definition.specs(values))
+
+
+def _room(results: Mapping[str, Result], jobs: int, until: float | None) -> int | float:
+    """Returns how many runs, as long as those so far, would end in time."""
+    seconds = [each.provenance.seconds for each in results.values() if each.status == "done"]
+    if until is None:
+        return math.inf
+    left = until - time.monotonic()
+    if not seconds:
+        return math.inf if left > 0 else 0
+    return max(0, math.floor(left / statistics.median(seconds))) * jobs
 
 
 def _problems(outcome: Outcome) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def _row(trial: Trial, study: Study) -> TrialRow:
     is_held_against = trial.is_done and base is not None and base.is_done
     return TrialRow(
         values=trial.values,
-        status=trial.status,
+        status=trial.ending,
         metrics=trial.means if trial.status == "done" else {},
         nll_std=trial.spread(NLL) if trial.is_done else None,
         against_vae=trial.means[NLL] - base.means[NLL] if base and is_held_against else None,

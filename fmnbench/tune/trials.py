@@ -11,6 +11,7 @@ from fmnbench.tune.definition import Definition
 from fmnbench.tune.space import Number, Values
 
 NLL, MI = "nll", "mi_lower"
+PRUNED = "pruned"  # how the error of a run begins that was stopped
 LEARNED_NOTHING, IGNORES_Z, AT_CEILING = "learned nothing", "ignores z", "MI at its ceiling"
 
 
@@ -26,6 +27,11 @@ class Trial:
         """Done if all runs are, else how the first other one ended."""
         others = [each.status for each in self.results.values() if each.status != "done"]
         return others[0] if others else "done"
+
+    @property
+    def ending(self) -> str:
+        """Its status for people: pruned, if a run of it was."""
+        return PRUNED if any(map(is_pruned, self.results.values())) else self.status
 
     @property
     def is_done(self) -> bool:
@@ -62,6 +68,11 @@ class Trial:
     def alone(self, seed: int) -> "Trial":
         """Returns the trial as one seed alone would have shown it."""
         return Trial(values=self.values, results={seed: self.results[seed]})
+
+
+def is_pruned(result: Result) -> bool:
+    """Whether a run was stopped as one that was not worth its end."""
+    return result.status == "skipped" and (result.error or "").startswith(PRUNED)
 
 
 def trials_of(study: Definition, results: Iterable[Result]) -> list[Trial]:

@@ -8,12 +8,16 @@ import torch
 from fmnbench.board import boards
 from fmnbench.datasets.toy import Toy
 from fmnbench.errors import UsageError
-from fmnbench.planning.plan import plan, resolve
+from fmnbench.planning.plan import Plan, plan, resolve
 from fmnbench.records import schema
 from fmnbench.records.definitions import OF_TRIALS
+from fmnbench.records.store import Store
 from fmnbench.registry import metrics
+from fmnbench.runs.campaign import carry_out
 from fmnbench.runs.estimate import estimate
 from fmnbench.runs.evaluation import Clock, evaluate
+from fmnbench.runs.executors.base import RunOptions
+from fmnbench.runs.executors.stopping import ask_to_stop
 from fmnbench.runs.run import Conditions, build, execute
 from fmnbench.seeds import TUNING
 from fmnbench.spec import Task, Track
@@ -77,3 +81,23 @@ def test_a_seed_of_tuning_cannot_be_reported(fmnbench, tmp_path):
     given = ["--suite", "quick", "--dataset", "digits", "--seeds", f"{TUNING},", "--dry-run"]
     done = fmnbench("run", *given, "--store", tmp_path)
     assert (done.code, done.complaint.endswith(f"reported seeds are below {TUNING}.")) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_asked_to_stop_ends_after_its_epoch_as_skipped_with_the_reason(tmp_path):
+    long = dataclasses.replace(TRIAL, track=dataclasses.replace(TRACK, epochs=500))
+    store, heard = Store(tmp_path), []
+
+    def listen(event):
+        heard.append(event)
+        if event.kind == "epoch" and event.epoch == 2:
+            ask_to_stop(store, long.key, "enough")
+
+    outcome = carry_out(Plan(specs=(long,)), RunOptions(store=tmp_path), listen)
+    (result,) = outcome.results.values()
+    assert (result.status, result.error) == ("skipped", "enough")
+    epochs = [event for event in heard if event.kind == "epoch"]
+    assert 2 <= len(epochs) < 500
+    assert all(event.bound > 0 for event in epochs)
+    again = carry_out(Plan(specs=(long,)), RunOptions(store=tmp_path), listen)
+    assert again.stored == {long.key}

@@ -44,6 +44,7 @@ def made_up(monkeypatch):
     """Puts the executor of made-up runs in the place of the local one; returns its class."""
     monkeypatch.setitem(EXECUTORS, "local", "made_up_runs:MadeUp")
     monkeypatch.setattr(MadeUp, "ran", [])
+    monkeypatch.setattr(MadeUp, "batches", [])
     monkeypatch.setattr(MadeUp, "stop_after", math.inf)
     monkeypatch.setattr(MadeUp, "ending", staticmethod(lambda spec: "done"))
     return MadeUp

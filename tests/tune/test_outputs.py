@@ -33,7 +33,7 @@ def folder(tmp_path, fmnbench, made_up, store):
 
 
 def test_a_study_leaves_its_choice_its_trials_its_summary_and_its_figure(folder):
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir() if path.name[0] != "."} == {
         "choice.toml",
         "front.png",
         "front.svg",
@@ -60,6 +60,7 @@ def test_the_table_of_trials_has_the_plain_vae_first_and_marks_the_front_and_the
 
 def test_the_same_records_give_the_same_bytes(folder, fmnbench, store):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(before) == 6  # with a lock
     for path in folder.iterdir():
         path.unlink()
     fmnbench(*DIGITS, "--trials", "8", "--seeds", "2", "--store", store)

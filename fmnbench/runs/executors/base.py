@@ -19,7 +19,8 @@ EXECUTORS: dict[str, str] = {"local": "fmnbench.runs.executors.local:LocalExecut
 class Event:
     """One piece of news of one run.
 
-    "epoch" comes with the epoch and its loss, "finished" with the record's status and error;
+    "epoch" comes with the epoch, its loss and, where it was validated, the `bound` on validation
+    rows (reconstruction + KL, in nats); "finished" with the record's status and error;
     "elsewhere": another process has done the run, `status` is that of its record.
     """
 
@@ -27,6 +28,7 @@ class Event:
     kind: EventKind
     epoch: int = 0
     loss: float = 0.0
+    bound: float | None = None
     status: Status | None = None
     error: str | None = None
 

@@ -1,6 +1,7 @@
 """One run in a process of its own: lock, run, record; told to the parent through a pipe."""
 
 import dataclasses
+import math
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from fmnbench.records.store import Store
 from fmnbench.registry import load_plugin
 from fmnbench.runs.causes import one_line
 from fmnbench.runs.executors.base import Event, EventKind, RunOptions
+from fmnbench.runs.executors.stopping import stop_if_asked
 from fmnbench.runs.remeasure import remeasure
 from fmnbench.runs.run import WEIGHTS, Conditions, execute
 from fmnbench.spec import Attempt, Result, RunSpec
@@ -55,14 +57,15 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
         _tell(pipe, _completed(before, spec, conditions, store))
         return
     _tell(pipe, Event(spec=spec, kind="started"))
-    result = execute(
-        spec,
-        conditions,
-        work=store.work(spec.key),
-        report=lambda epoch, entry: _tell(
-            pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=entry["loss"])
-        ),
-    )
+
+    def report(epoch: int, entry: dict[str, float]) -> None:
+        terms = [entry.get(f"validation.{name}") for name in ("reconstruction", "kl")]
+        bound = None if None in terms else math.fsum(filter(None, terms))
+        loss = entry["loss"]
+        _tell(pipe, Event(spec=spec, kind="epoch", epoch=epoch, loss=loss, bound=bound))
+        stop_if_asked(store, spec.key)
+
+    result = execute(spec, conditions, work=store.work(spec.key), report=report)
     save(store, result, before)
     _tell(pipe, _news(result, "finished"))
 
