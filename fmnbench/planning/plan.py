@@ -119,15 +119,7 @@ def resolve(task: Task, seed: int) -> RunSpec:
     Raises UsageError for a setting that a component does not have, or of the wrong type.
     """
     track = task.track
-    parts: dict[str, tuple[Registry[Any], str]] = {
-        "dataset": (datasets, track.dataset),
-        "architecture": (architectures, track.architecture),
-        "critic": (critics, task.critic),
-        "objective": (objectives, task.objective),
-    }
-    versions = {kind: registry.version(name) for kind, (registry, name) in parts.items()}
-    if track.precision == "bf16" and task.critic != NO_CRITIC:
-        versions["critic"] += IN_FLOAT32
+    versions = component_versions(task)
     full = dataclasses.replace(
         track,
         dataset_settings=datasets.identity(track.dataset, track.dataset_settings),
@@ -146,6 +138,20 @@ def resolve(task: Task, seed: int) -> RunSpec:
         dataset_fingerprint=fingerprint(track.dataset, full.dataset_settings),
         versions=versions | {"metrics": METRICS_VERSION, "training": TRAINING_VERSION},
     )
+
+
+def component_versions(task: Task) -> dict[str, str]:
+    """Returns the versions of a row's components by kind, as keys hold them."""
+    parts: dict[str, tuple[Registry[Any], str]] = {
+        "dataset": (datasets, task.track.dataset),
+        "architecture": (architectures, task.track.architecture),
+        "critic": (critics, task.critic),
+        "objective": (objectives, task.objective),
+    }
+    versions = {kind: registry.version(name) for kind, (registry, name) in parts.items()}
+    if task.track.precision == "bf16" and task.critic != NO_CRITIC:
+        versions["critic"] += IN_FLOAT32
+    return versions
 
 
 def _fits(tracks: Sequence[Track], selection: Selection) -> bool:

@@ -1,9 +1,10 @@
 """By which definitions a record's metrics were computed, and which of them no longer hold here."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
+from fmnbench.errors import UsageError
 from fmnbench.registry import datasets, metrics
 from fmnbench.registry.declarations import BUILT_IN, Entry
 from fmnbench.spec import Result, RunSpec
@@ -58,15 +59,15 @@ OF_TRIALS = (  # the metrics of a trial of tuning: what choices and their flags 
 )
 
 
-def wanted(spec: RunSpec) -> Sequence[str]:
-    """Returns the metrics of a run, or those of them that a trial of tuning needs.
+def wanted(spec: RunSpec) -> Iterator[str]:
+    """Yields the metrics of a run, or those of them that a trial of tuning needs.
 
-    Few tracks ask for the report's own.
+    Few tracks ask for the report's own. Built-in ones come first: no plug-in that only has metrics
+    is imported before they are computed.
     """
-    if spec.judged != "test":
-        return OF_TRIALS
+    names = OF_TRIALS if spec.judged != "test" else metrics.built_in_first()
     wants_report = spec.track.report_metrics
-    return [name for name in metrics.names() if wants_report or not name.startswith(REPORT)]
+    yield from (name for name in names if wants_report or not name.startswith(REPORT))
 
 
 def versions_of(result: Result) -> Mapping[str, str]:
@@ -87,7 +88,12 @@ class Definitions:
     @classmethod
     def here(cls) -> "Definitions":
         """Returns the definitions of all metrics but broken ones."""
-        entries = [entry for entry in metrics.entries() if entry.broken is None]
+        return cls.of(metrics.names())
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Definitions":
+        """Returns the definitions of some metrics."""
+        entries = [metrics.entry(name) for name in names]
         return cls(
             versions={entry.name: metrics.version(entry.name) for entry in entries},
             moved={entry.name: _moved(entry) for entry in entries if entry.origin == BUILT_IN},
@@ -127,11 +133,20 @@ class Definitions:
         return frozenset(name for name, versions in found.items() if len(versions) > 1)
 
 
+def lacking(spec: RunSpec, result: Result) -> Iterator[str]:
+    """Yields what `Definitions.lacking` returns, in the order of `wanted`."""
+    if result.status == "done":
+        for name in wanted(spec):
+            yield from Definitions.of([name]).due([name], result)
+
+
 def _moved(entry: Entry) -> Moved:
     return cast(Moved, entry.attributes.get("moved", {}))
 
 
 def _kind(dataset: str) -> object:
     """Returns what rows of a dataset are: vectors, images or texts; None where it is not known."""
-    found = [entry for entry in datasets.entries() if entry.name == dataset]
-    return found[0].attributes.get("kind") if found else None
+    try:
+        return datasets.entry(dataset).attributes.get("kind")
+    except UsageError:
+        return None

@@ -1,6 +1,7 @@
 """The registers of components, their declarations and their settings. No torch."""
 
 from fmnbench.registry.declarations import BUILT_IN, Entry
+from fmnbench.registry.plugins import declare_plugin, load_plugin
 from fmnbench.registry.ranges import Range
 from fmnbench.registry.registers import (
     REGISTRIES,
@@ -8,7 +9,6 @@ from fmnbench.registry.registers import (
     architectures,
     critics,
     datasets,
-    load_plugin,
     metrics,
     objectives,
 )
@@ -26,6 +26,7 @@ __all__ = [
     "architectures",
     "critics",
     "datasets",
+    "declare_plugin",
     "load_plugin",
     "metrics",
     "objectives",

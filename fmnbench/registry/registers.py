@@ -8,10 +8,9 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,7 +18,7 @@ from fmnbench.errors import ComponentError, UsageError, text_of, unknown
 from fmnbench.registry import settings
 from fmnbench.registry.declarations import BUILT_IN, Attribute, Entry, declarations, first_line
 from fmnbench.registry.ranges import Range
-from fmnbench.registry.sources import make_importable, sources, version_of
+from fmnbench.registry.sources import import_file, sources, version_of
 from fmnbench.spec import Setting, Settings
 
 if TYPE_CHECKING:  # a listing does not wait for torch
@@ -43,7 +42,8 @@ class Registry(Generic[Made]):
         self.kind = kind
         self._entries: dict[str, Entry] = {}
         self._objects: dict[str, Callable[..., Any]] = {}
-        self._scanned = False
+        self._is_listed = False  # the package's own folder has been read
+        self._points: dict[str, importlib.metadata.EntryPoint] = {}  # not imported yet
 
     def __repr__(self) -> str:
         return f"Registry({self.label!r})"
@@ -74,16 +74,31 @@ class Registry(Generic[Made]):
 
     def entries(self) -> list[Entry]:
         """Returns all entries, sorted by name; broken ones say why they are."""
-        self._scan()
+        self._import_installed()
         return [self._entries[name] for name in sorted(self._entries)]
 
     def names(self) -> list[str]:
         """Returns the names of all entries that are not known to be broken."""
         return [entry.name for entry in self.entries() if entry.broken is None]
 
+    def built_in_first(self) -> Iterator[str]:
+        """Yields `names`, those of this package before any plug-in is imported."""
+        self._list()
+        entries = sorted(self._entries.items())
+        built_in = [name for name, each in entries if each.origin == BUILT_IN and not each.broken]
+        yield from built_in
+        yield from (name for name in self.names() if name not in built_in)
+
     def entry(self, name: str) -> Entry:
-        """Returns one entry; an unknown name is a UsageError with the nearest guess."""
-        self._scan()
+        """Returns one entry; an unknown name is a UsageError with the nearest guess.
+
+        No plug-in is imported but an installed one of this name, or all of them if none has it.
+        """
+        self._list()
+        if name not in self._entries and name in self._points:
+            self._add_entry_point(self._points.pop(name))
+        if name not in self._entries:
+            self._import_installed()
         if name not in self._entries:
             raise unknown(self.kind, name, self._entries)
         return self._entries[name]
@@ -92,7 +107,7 @@ class Registry(Generic[Made]):
         """Returns the component itself, importing its file; a broken one is a ComponentError."""
         entry = self.entry(name)
         if entry.broken is None and name not in self._objects:
-            entry = self._import(entry)
+            entry = self.imported(entry)
         if entry.broken is not None:
             raise ComponentError(f"The {self.kind} '{name}' is broken: {entry.broken}")
         return self._objects[name]
@@ -145,12 +160,12 @@ class Registry(Generic[Made]):
         """
         return settings.without_later_defaults(self.get(name), self.fill(name, given))
 
-    def load_file(self, path: Path) -> int:
-        """Imports the components of this kind that a file declares; returns how many.
+    def declared(self, path: Path) -> list[Entry]:
+        """Returns the components of this kind that a plug-in's file declares, by reading it.
 
-        A file that does not run, or takes a name that is taken, is a UsageError.
+        A name that is taken is a UsageError.
         """
-        self._scan()
+        self._list()
         place = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
         module = f"fmnbench_plugin_{path.stem}_{place}"
         found = declarations(path, self.label, module, f"plug-in {path.name}")
@@ -161,25 +176,48 @@ class Registry(Generic[Made]):
                     f"The plug-in {path} names a {self.kind} '{entry.name}', as {holder.origin} "
                     "does; choose another name."
                 )
-            self._entries[entry.name] = entry
-            broken = entry.broken or self._import(entry).broken
-            if broken is not None:
-                del self._entries[entry.name]
-                raise UsageError(f"The plug-in {path} does not run: {broken}")
-        return len(found)
+        return found
 
-    def _scan(self) -> None:
-        if self._scanned:
+    def put(self, entry: Entry) -> None:
+        """Adds an entry, or takes the place of the one of its name."""
+        self._entries[entry.name] = entry
+
+    def drop(self, entry: Entry) -> None:
+        """Takes an entry out."""
+        del self._entries[entry.name]
+
+    def imported(self, entry: Entry) -> Entry:
+        """Imports an entry's file; returns the entry, marked as broken if that failed."""
+        try:
+            if entry.origin == BUILT_IN:
+                importlib.import_module(entry.module)
+            elif entry.module not in sys.modules:
+                assert entry.path is not None
+                import_file(entry.module, entry.path)
+        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a file may raise anything
+            entry = dataclasses.replace(entry, broken=_reason(error))
+            self._entries[entry.name] = entry
+        return entry
+
+    def _list(self) -> None:
+        """Reads this package's own components, and the names of installed ones."""
+        if self._is_listed:
             return
-        self._scanned = True
+        self._is_listed = True
         folder = Path(__file__).parents[1] / self.label
         for path in sorted(folder.glob("*.py")):
             module = f"fmnbench.{self.label}.{path.stem}"
             for entry in declarations(path, self.label, module, BUILT_IN):
                 self._require_free(entry.name, module)
                 self._entries[entry.name] = entry
-        for point in importlib.metadata.entry_points(group=f"fmnbench.{self.label}"):
-            self._add_entry_point(point)
+        points = importlib.metadata.entry_points(group=f"fmnbench.{self.label}")
+        self._points = {point.name: point for point in points}
+
+    def _import_installed(self) -> None:
+        """Imports all installed plug-ins of this kind that are not imported yet."""
+        self._list()
+        while self._points:
+            self._add_entry_point(self._points.pop(next(iter(self._points))))
 
     def _require_free(self, name: str, module: str) -> None:
         holders = {self._objects[name].__module__} if name in self._objects else set()
@@ -205,33 +243,6 @@ class Registry(Generic[Made]):
             return
         self._entries[point.name] = dataclasses.replace(self._entries[point.name], origin=origin)
 
-    def _import(self, entry: Entry) -> Entry:
-        """Imports an entry's file; returns the entry, marked as broken if that failed."""
-        try:
-            if entry.origin == BUILT_IN:
-                importlib.import_module(entry.module)
-            elif entry.module not in sys.modules:
-                assert entry.path is not None
-                _import_file(entry.module, entry.path)
-        except (Exception, SystemExit) as error:  # noqa: BLE001, RUF100 - a file may raise anything
-            entry = dataclasses.replace(entry, broken=_reason(error))
-            self._entries[entry.name] = entry
-        return entry
-
-
-def _import_file(name: str, path: Path) -> None:
-    make_importable(path.parent)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-
 
 def _reason(error: BaseException) -> str:
     text = text_of(error)
@@ -251,18 +262,3 @@ metrics: Registry[float] = Registry("metrics", "metric")  # functions of an Eval
 REGISTRIES: dict[str, Registry[Any]] = {
     each.label: each for each in (datasets, architectures, critics, objectives, metrics)
 }
-
-
-def load_plugin(path: Path) -> None:
-    """Registers all components that a Python file declares.
-
-    A file that is missing, does not run or declares none is a UsageError, and so is one that
-    imports a local module that cannot be read.
-    """
-    if not path.is_file():
-        raise UsageError(f"There is no plug-in file '{path}'.")
-    found = sum(registry.load_file(path.resolve()) for registry in REGISTRIES.values())
-    if found == 0:
-        example = '@critics.register("name")'
-        raise UsageError(f"{path} registers nothing; a component has a decorator {example}.")
-    sources(path.resolve())  # UsageError

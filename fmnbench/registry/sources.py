@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -39,10 +40,23 @@ def version_of(found: Mapping[str, str]) -> str:
     return own[:VERSION_LENGTH]
 
 
-def make_importable(folder: Path) -> None:
-    """Puts a plug-in's folder at the end of the path, where it hides no other module."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+def import_file(name: str, path: Path) -> None:
+    """Imports a plug-in's file as a module of a name.
+
+    Its folder comes to the end of the path, where it hides no other module.
+    """
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
 
 
 def _neighbours(plugin: Path, module: str) -> dict[str, Path]:

@@ -48,11 +48,15 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
 
 
 class Measured(NamedTuple):
-    """Metrics: values, the causes of those that are broken, versions of all, declined too."""
+    """Metrics: values, the causes of those that are broken, versions of all, declined too.
+
+    `plugins` are the SHA-256 of the files that plug-ins' metrics come from.
+    """
 
     values: dict[str, float]
     broken: dict[str, str]
     versions: dict[str, str]
+    plugins: dict[str, str]
 
 
 def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> Measured:
@@ -67,13 +71,13 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
     from torch's global generator gets the same draws whichever metrics came before. Books the
     seconds of each.
     """
-    values: dict[str, float] = {}
-    broken: dict[str, str] = {}
-    versions: dict[str, str] = {}
+    measured = Measured({}, {}, {}, {})
+    values, broken, versions, plugins = measured
     for name in names:
         versions[name] = metrics.version(name)
-        metric = metrics.get(name)
+        plugins |= metrics.sources(name)
         try:
+            metric = metrics.get(name)
             with isolated(evaluation.seed, f"metric/{name}", evaluation.x.device):
                 value = _number(metric(evaluation))
         except Declined:
@@ -90,7 +94,7 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
             else:
                 broken[name] = f"is {value}"
         clock.lap(f"metric.{name}")
-    return Measured(values, broken, versions)
+    return measured
 
 
 def _number(value: object) -> float:

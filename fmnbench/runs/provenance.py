@@ -5,20 +5,22 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import fmnbench
-from fmnbench.registry.sources import sources
-from fmnbench.spec import Provenance
+from fmnbench.registry import Registry, architectures, critics, datasets, objectives
+from fmnbench.spec import Provenance, RunSpec
 
 
 def provenance(
-    *, device: str, device_name: str | None, threads: int, dataset: str, plugins: Sequence[Path]
+    *, device: str, device_name: str | None, threads: int, dataset: str, plugins: Mapping[str, str]
 ) -> Provenance:
     """Returns the record's account of this process and machine, as of now.
 
-    `dataset` is the SHA-256 of the data; `seconds` is filled in when the run has ended.
+    `dataset` is the SHA-256 of the data, `plugins` are those of files by their names; `seconds` is
+    filled in when the run has ended.
     """
     commit, dirty = _checkout(Path(fmnbench.__file__).parent)
     return Provenance(
@@ -33,13 +35,22 @@ def provenance(
         dataset_sha256=dataset,
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         seconds=0.0,
-        plugins=hashes(plugins),
+        plugins=plugins,
     )
 
 
-def hashes(plugins: Sequence[Path]) -> dict[str, str]:
-    """Returns the SHA-256 of plug-in files and of the local modules that they import, by name."""
-    return {name: sha256 for path in plugins for name, sha256 in sources(path).items()}
+def used_plugins(spec: RunSpec) -> dict[str, str]:
+    """Returns the SHA-256 of the files of plug-ins whose components a run is made of, by name."""
+    parts: tuple[tuple[Registry[Any], str], ...] = (
+        (datasets, spec.track.dataset),
+        (architectures, spec.track.architecture),
+        (critics, spec.critic),
+        (objectives, spec.objective),
+    )
+    found: dict[str, str] = {}
+    for registry, name in parts:
+        found |= registry.sources(name)
+    return found
 
 
 def _checkout(package: Path) -> tuple[str | None, bool | None]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +13,8 @@ from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.likelihood import elbo
 from fmnbench.records.definitions import versions_of
 from fmnbench.records.storable import storable
-from fmnbench.runs.evaluation import Clock, evaluation_of, measure
-from fmnbench.runs.provenance import hashes
-from fmnbench.runs.run import Conditions, load, trained
+from fmnbench.runs.evaluation import Clock, Measured, evaluation_of, measure
+from fmnbench.runs.run import Conditions, load, require_planned, trained
 from fmnbench.spec import Result
 
 SAME_SHARE, SAME_NATS = 0.01, 0.1  # an ELBO of the same weights on another device is as near
@@ -23,13 +22,14 @@ Value = TypeVar("Value")
 
 
 def remeasure(
-    result: Result, names: Sequence[str], weights: Path, conditions: Conditions
+    result: Result, names: Iterable[str], weights: Path, conditions: Conditions
 ) -> Result:
     """Returns a done record with some metrics anew, by the streams of a run that has just trained.
 
     Raises RecordError where the weights are not those that the record was made of.
     """
     conditions.arrange(result.spec)
+    require_planned(result.spec)
     splits, _ = load(result.spec, torch.device(conditions.device))
     vae = trained(result.spec, splits, weights)
     evaluation = evaluation_of(vae, splits, result.spec)
@@ -39,13 +39,11 @@ def remeasure(
     origin = result.provenance
     whole = dataclasses.replace(
         result,
-        metrics={**_without(names, result.metrics), **new.values},
-        broken={**_without(names, result.broken), **new.broken},
+        metrics={**_without(new, result.metrics), **new.values},
+        broken={**_without(new, result.broken), **new.broken},
         metric_versions={**versions_of(result), **new.versions},
         timings={**result.timings, **clock.seconds},
-        provenance=dataclasses.replace(
-            origin, plugins={**origin.plugins, **hashes(conditions.plugins)}
-        ),
+        provenance=dataclasses.replace(origin, plugins={**origin.plugins, **new.plugins}),
     )
     return storable(whole)
 
@@ -63,5 +61,5 @@ def _require_same(evaluation: Evaluation, result: Result, weights: Path) -> None
         )
 
 
-def _without(names: Sequence[str], values: Mapping[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if name not in names}
+def _without(new: Measured, values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in new.versions}

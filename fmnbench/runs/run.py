@@ -2,7 +2,6 @@
 
 import dataclasses
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,15 +12,16 @@ from safetensors.torch import save as save_weights
 from fmnbench.architectures.base import VAE, kinds_of
 from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import Declined, Diverged, RecordError
+from fmnbench.errors import ComponentError, Declined, Diverged, RecordError
 from fmnbench.files import write_atomically
+from fmnbench.planning.plan import component_versions
 from fmnbench.records.storable import storable
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.causes import one_line, status_of
 from fmnbench.runs.evaluation import Clock, evaluate
 from fmnbench.runs.fitting import require_fitting
-from fmnbench.runs.provenance import provenance
+from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec
 from fmnbench.training.loop import EpochReport, Model, train
 
@@ -36,7 +36,6 @@ class Conditions:
 
     device: str = "cpu"
     threads: int = 1
-    plugins: Sequence[Path] = ()
 
     def arrange(self, spec: RunSpec) -> None:
         """Sets the threads and the precision of products in this process."""
@@ -59,10 +58,13 @@ def execute(spec: RunSpec, conditions: Conditions, *, work: Path, report: EpochR
         device_name=name,
         threads=conditions.threads,
         dataset=spec.dataset_fingerprint,
-        plugins=conditions.plugins,
+        plugins={},
     )
     result = Result(spec=spec, status="done", provenance=origin)
     try:
+        origin = dataclasses.replace(origin, plugins=used_plugins(spec))
+        result = dataclasses.replace(result, provenance=origin)
+        require_planned(spec)
         result = _numbers(result, work, clock, report)
     except Exception as error:  # noqa: BLE001, RUF100 - whatever a component raises is recorded
         status = status_of(error)
@@ -97,7 +99,10 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     measured = evaluate(model.vae, splits, spec, clock)
     broken = measured.broken
     origin = dataclasses.replace(
-        result.provenance, dataset_sha256=sha256, resumed=progression.resumed
+        result.provenance,
+        dataset_sha256=sha256,
+        resumed=progression.resumed,
+        plugins={**result.provenance.plugins, **measured.plugins},
     )
     diverged = ", ".join(f"{name} {broken[name]}" for name in BOUND if name in broken)
     return dataclasses.replace(
@@ -111,6 +116,15 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
         timings=of_processor,
         provenance=origin,
     )
+
+
+def require_planned(spec: RunSpec) -> None:
+    """Raises ComponentError where a component is not the one that the run's key stands for."""
+    for kind, version in component_versions(spec.task).items():
+        if spec.versions.get(kind, version) != version:
+            raise ComponentError(
+                f"The {kind} has changed since this run was planned; plan it again."
+            )
 
 
 def _contiguous(vae: VAE) -> dict[str, torch.Tensor]:

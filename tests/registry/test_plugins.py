@@ -173,6 +173,11 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
             MARGIN.replace('"a paper"', "PAPER"),
             "'source' of its decorator is not a literal: PAPER",
         ),
+        (
+            MARGIN + '\nfor name in ("wide",):\n    critics.register(name)(Margin)\n',
+            "registers the critic 'wide' in a way that reading it does not show; write a "
+            'decorator @critics.register("wide") at its top level.',
+        ),
     ],
 )
 @pytest.mark.parametrize("verb", ["list", "run"])

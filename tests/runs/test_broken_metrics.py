@@ -59,7 +59,7 @@ def evaluated(test_rows=20, log_variance=None, **recipe):
 @pytest.mark.parametrize("value", NUMBERS.values(), ids=NUMBERS)
 def test_any_single_number_is_recorded_as_a_float(registers, value):
     metrics.register("odd")(lambda evaluation: value)
-    values, broken, _ = evaluated()
+    values, broken, *_ = evaluated()
     assert broken == {}
     assert type(values["odd"]) is float
     assert values["odd"] == np.asarray(value).item()
@@ -69,14 +69,14 @@ def test_any_single_number_is_recorded_as_a_float(registers, value):
 def test_what_is_no_finite_number_names_its_metric_and_leaves_the_others(registers, value, cause):
     whole = evaluated().values
     metrics.register("odd")(lambda evaluation: value)
-    values, broken, _ = evaluated()
+    values, broken, *_ = evaluated()
     assert list(broken) == ["odd"]
     assert broken["odd"].startswith(cause)
     assert values == whole
 
 
 def test_metrics_that_take_more_rows_than_there_are_leave_the_others():
-    values, broken, _ = evaluated(test_rows=4)
+    values, broken, *_ = evaluated(test_rows=4)
     assert set(broken) >= {"density", "coverage"}
     assert "k is 5; with 4 real rows it must be 1 to 3" in broken["density"]
     assert {"nll", "elbo", "kl", "mi_lower"} <= values.keys()
@@ -84,7 +84,7 @@ def test_metrics_that_take_more_rows_than_there_are_leave_the_others():
 
 def test_a_metric_that_is_declined_or_breaks_still_has_a_version(registers):
     metrics.register("odd", version=3)(lambda evaluation: None)
-    values, broken, versions = evaluated()
+    values, broken, versions, _ = evaluated()
     assert set(versions) == {each for each in metrics.names() if not each.startswith("report.")}
     assert "ppl" not in values.keys() | broken.keys()  # these rows are no texts
     assert (versions["ppl"], versions["nll"]) == ("1", "1")
@@ -98,7 +98,7 @@ def test_a_record_keeps_the_causes_and_one_without_them_is_as_before(make_result
 
 
 def test_posteriors_sharper_than_float32_break_no_metric():
-    values, broken, _ = evaluated(log_variance=-90.0)
+    values, broken, *_ = evaluated(log_variance=-90.0)
     assert broken == {}
     assert values["mi_lower"] == values["mi_ceiling"] == pytest.approx(math.log(20))
     # −½ log variance for each of two dimensions is what such a posterior costs
@@ -107,7 +107,7 @@ def test_posteriors_sharper_than_float32_break_no_metric():
 
 
 def test_posteriors_that_float64_does_not_hold_break_only_the_bound_that_is_infinite():
-    values, broken, _ = evaluated(log_variance=-2000.0)
+    values, broken, *_ = evaluated(log_variance=-2000.0)
     assert broken == {"mi_upper": "is inf"}
     assert values["mi_lower"] == pytest.approx(math.log(20))
     assert values["nll"] == pytest.approx(-values["elbo"], abs=5)

@@ -18,7 +18,7 @@ class Mute(Exception):
     def __str__(self):
         raise RuntimeError("no words")
 
-
+@critics.register("ending")
 class Ending(Critic):
     def __init__(self, vae, *, error: str = "odd"):
         super().__init__(vae)
@@ -30,9 +30,14 @@ class Ending(Critic):
         raise ValueError("red \\x1b[31m, half \\ud800,\\x00 and\\ntwo lines")
 
 
-critics.register("ending")(Ending)
-metrics.register("half \\ud800")(lambda evaluation: 1.0)
-metrics.register("bell \\x07")(lambda evaluation: 2.0)
+@metrics.register("half \\ud800")
+def half(evaluation):
+    return 1.0
+
+
+@metrics.register("bell \\x07")
+def bell(evaluation):
+    return 2.0
 
 
 @metrics.register("mute")

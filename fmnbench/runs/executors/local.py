@@ -23,7 +23,7 @@ from fmnbench.registry import datasets
 from fmnbench.runs.estimate import estimate
 from fmnbench.runs.executors.base import Event, RunOptions
 from fmnbench.runs.executors.worker import BUSY, save, work
-from fmnbench.runs.provenance import provenance
+from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import Result, RunSpec, Status
 
 MOST_JOBS = 4  # runs at a time on a CPU, unless told
@@ -188,7 +188,7 @@ class LocalExecutor:
             device_name=None,
             threads=threads(options.jobs),
             dataset=spec.dataset_fingerprint,
-            plugins=options.plugins,
+            plugins=used_plugins(spec),
         )
         seconds = time.monotonic() - running.since
         result = Result(

@@ -1,21 +1,21 @@
 """One run in a process of its own: lock, run, record; told to the parent through a pipe."""
 
 import dataclasses
+import itertools
 import math
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from fmnbench.errors import FmnbenchError
-from fmnbench.records.definitions import Definitions
+from fmnbench.records.definitions import lacking
 from fmnbench.records.store import Store
-from fmnbench.registry import load_plugin
+from fmnbench.registry import declare_plugin
 from fmnbench.runs.causes import one_line
 from fmnbench.runs.executors.base import Event, EventKind, RunOptions
 from fmnbench.runs.executors.stopping import stop_if_asked
@@ -34,7 +34,8 @@ def work(spec: RunSpec, options: RunOptions, threads: int, pipe: Connection) -> 
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-    _load_plugins(options.plugins)
+    for path in options.plugins:
+        declare_plugin(path)  # imported by the runs that use it
     store = Store(options.store)
     lock = FileLock(lock_path(store, spec))
     try:
@@ -52,7 +53,7 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
     """Carries out a run whose lock is held, unless its record has come meanwhile."""
     store = Store(options.store)
     before = store.get(spec.track.name, spec.key)
-    conditions = Conditions(device=options.device, threads=threads, plugins=tuple(options.plugins))
+    conditions = Conditions(device=options.device, threads=threads)
     if before is not None and before.status not in options.retry:
         _tell(pipe, _completed(before, spec, conditions, store))
         return
@@ -73,11 +74,13 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
 def _completed(before: Result, spec: RunSpec, conditions: Conditions, store: Store) -> Event:
     """Computes what a stored record lacks, where its weights are kept; returns the news of it."""
     weights = store.weights(spec.key)
-    names = Definitions.here().lacking(spec, before)
-    if not names or not weights.is_file():
+    names = lacking(spec, before)
+    first = next(names, None)
+    if first is None or not weights.is_file():
         return _news(before, "elsewhere")
     try:
-        store.save(remeasure(before, names, weights, conditions), replace=True)
+        result = remeasure(before, itertools.chain([first], names), weights, conditions)
+        store.save(result, replace=True)
     except Exception as error:  # noqa: BLE001, RUF100 - the record stays, whatever a metric raises
         cause = str(error) if isinstance(error, FmnbenchError) else one_line(error)
         return Event(spec=spec, kind="finished", status=before.status, error=cause)
@@ -111,11 +114,6 @@ def lock_path(store: Store, spec: RunSpec) -> Path:
 
 def _news(result: Result, kind: EventKind) -> Event:
     return Event(spec=result.spec, kind=kind, status=result.status, error=result.error)
-
-
-def _load_plugins(plugins: Sequence[Path]) -> None:
-    for path in plugins:
-        load_plugin(path)
 
 
 def _tell(pipe: Connection, message: Event | str) -> None:
