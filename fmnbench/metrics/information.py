@@ -165,9 +165,9 @@ def _log_densities(
 
 
 def _log_sum_of_other_pairs(noise: Float[Tensor, "n d"], q: DiagonalNormal) -> Float[Tensor, " n"]:
-    """Returns log Σ_{j≠i} q(z_i|x_j) of each i in nats, pair by pair: slower by a factor of d."""
-    n, latent = noise.shape
-    rows = max(1, VALUES.get(noise.device.type, ACCELERATOR_VALUES) // (n * latent))
+    """Returns log Σ_{j≠i} q(z_i|x_j) of each i in nats, pair by pair, where products fail."""
+    n = len(noise)
+    rows = max(1, VALUES.get(noise.device.type, ACCELERATOR_VALUES) // n)
     sums = torch.empty_like(noise[:, 0])
     for first in range(0, n, rows):
         block = slice(first, first + rows)

@@ -32,11 +32,19 @@ def pairwise_log_prob(
     """Returns log q_j(z_i) in nats of the rows i at all j, where noise makes z_i of q_i.
 
     Works where posteriors are sharp and the product of `pairwise_features` has no digits left:
-    (z_i − mean_j) / deviation_j is taken from the means' difference and the noise.
+    (z_i − mean_j) / deviation_j is taken from the means' difference and the noise, dimension by
+    dimension. NaN where a type holds the ratio of two deviations no more.
     """
     mean, log_variance = q.mean, q.log_variance
     largest = torch.finfo(mean.dtype).max  # of 1 / deviation; equal means are 0 apart all the same
     precision = torch.exp(-0.5 * log_variance).clamp_max(largest)
-    between = (mean[rows, None] - mean) * precision
-    within = noise[rows, None] * torch.exp(0.5 * (log_variance[rows, None] - log_variance))
-    return -0.5 * ((between + within).square() + log_variance + LOG_2PI).sum(-1)
+    # deviations are small or large together, so that ratios are products of moderate numbers
+    centred = 0.5 * (log_variance - (log_variance.amax(0) + log_variance.amin(0)) / 2)
+    within, ratio = noise[rows] * torch.exp(centred[rows]), torch.exp(-centred)
+    scores = (-0.5 * (log_variance + LOG_2PI).sum(1)).repeat(len(within), 1)
+    apart = torch.empty_like(scores)
+    for each in range(mean.shape[1]):
+        torch.sub(mean[rows, each, None], mean[:, each], out=apart)
+        apart.mul_(precision[:, each]).addcmul_(within[:, each, None], ratio[:, each])
+        scores.addcmul_(apart, apart, value=-0.5)
+    return scores
