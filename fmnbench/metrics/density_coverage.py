@@ -62,13 +62,27 @@ def density_coverage(
     return neighbourhoods(real, k).density_coverage(generated)
 
 
-@metrics.register("density", unit="ratio", better="higher", source="Naeem et al. 2020", version=1)
+@metrics.register(
+    "density",
+    unit="ratio",
+    better="higher",
+    source="Naeem et al. 2020",
+    version=2,
+    moved={2: ("texts",)},
+)
 def density(evaluation: Evaluation) -> float:
     """Mean share of k = 5 real neighbourhoods around a draw from the model, in fixed features."""
     return evaluation.once(_drawn_against_test)[0]
 
 
-@metrics.register("coverage", unit="ratio", better="higher", source="Naeem et al. 2020", version=1)
+@metrics.register(
+    "coverage",
+    unit="ratio",
+    better="higher",
+    source="Naeem et al. 2020",
+    version=2,
+    moved={2: ("texts",)},
+)
 def coverage(evaluation: Evaluation) -> float:
     """Share of test rows with a draw from the model in their k = 5 neighbourhood."""
     return evaluation.once(_drawn_against_test)[1]

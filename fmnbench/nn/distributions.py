@@ -248,9 +248,8 @@ class Language(Stepper, Protocol):
 class AutoregressiveCategorical(Likelihood):
     """Texts, each word given those before it and z: a network has the logits.
 
-    A text is a row of ids: <s>, which is given, words and </s>, which are predicted; more </s>
-    fill rows up and count for nothing. It has no mean. What depends on a text alone is computed
-    once for all its z.
+    A row is <s>, which is given, words and </s>, which are predicted, and more </s> that count for
+    nothing. What depends on a text alone is computed once for all its z.
     """
 
     support = constraints.independent(constraints.nonnegative_integer, 1)
@@ -258,20 +257,18 @@ class AutoregressiveCategorical(Likelihood):
     def __init__(self, network: Language, z: Float[Tensor, "*n d"]) -> None:
         self.network = network
         self._z = z
-        # the shape of one draw is not known before it is there: texts are of any length
-        super().__init__(z.shape[:-1], validate_args=False)
+        super().__init__(z.shape[:-1], validate_args=False)  # a draw may have any width
 
     @property
     def mean(self) -> Tensor:
         raise Declined("a text has no mean")
 
-    def sample(self, sample_shape: Shape = (), *, generator: Generator | None = None) -> Tensor:
-        """Returns texts as int32 rows, as wide as the longest; the randomness is the generator's.
-
-        A text of more words than `decoding.LIMIT` is cut off there.
-        """
-        random = torch.default_generator if generator is None else generator
-        return self._texts(sample_shape, lambda z: sample(self.network, z, random))
+    def sample(
+        self, sample_shape: Shape = (), *, generator: Generator | None = None, limit: int = LIMIT
+    ) -> Tensor:
+        """Returns texts as int32 rows; one of `limit` words ends there."""
+        given = generator or torch.default_generator
+        return self._texts(sample_shape, lambda z: sample(self.network, z, given, limit=limit))
 
     def greedy(self, *, limit: int = LIMIT) -> Tensor:
         """Returns texts of the likeliest words, as int32 rows; one of `limit` words ends there."""

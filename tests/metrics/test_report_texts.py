@@ -39,7 +39,7 @@ class Speaker(torch.nn.Module):
         kind, place = state
         logits = torch.zeros(len(words), WORDS)
         for row, (text, at) in enumerate(zip(kind.tolist(), place.tolist(), strict=True)):
-            logits[row, [*SAID[text], END_ID][at]] = 1.0
+            logits[row, [*SAID[text], END_ID][min(at, len(SAID[text]))]] = 1.0
         return logits, (kind, place + 1)
 
     def log_prob(self, x, z):

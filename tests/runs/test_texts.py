@@ -9,7 +9,7 @@ from resuming import trained_and_resumed
 
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.lstm_lm import LSTMLM
-from fmnbench.data.vocabulary import END_ID, START_ID, Vocabulary
+from fmnbench.data.vocabulary import Vocabulary
 from fmnbench.datasets.base import text_splits
 from fmnbench.errors import Declined
 from fmnbench.metrics import Evaluation
@@ -106,16 +106,6 @@ def test_the_constant_reference_of_texts_is_the_model_of_word_frequencies():
     texts = [[word if word in frequencies else "_UNK" for word in text.split()] for text in TEST]
     losses = [-sum(math.log(frequencies[w]) for w in [*text, "</s>"]) for text in texts]
     assert metrics.get("reference.nll")(of) == pytest.approx(sum(losses) / 4, rel=1e-12)
-
-
-def test_texts_are_generated_greedily_one_for_each_test_row():
-    of = evaluation(fresh(**SIZES))
-    rows = of.generated
-    assert len(rows) == of.n
-    assert rows.dtype == torch.int32
-    assert (rows[:, 0] == START_ID).all()
-    assert (rows == END_ID).any(1).all()
-    assert torch.equal(rows, evaluation(fresh(**SIZES)).generated)
 
 
 @pytest.mark.parametrize("critic", ["none", "self", "neural", "hybrid"])
