@@ -32,6 +32,17 @@ class DataError(FmnbenchError):
     """Data cannot be had or cannot be trusted: what was given and what is wrong with it."""
 
 
+class MachineError(FmnbenchError):
+    """The machine is at fault, not a run: its disk, its folders or its processes."""
+
+
+class WriteError(MachineError, OSError):
+    """A file cannot be written: the disk is full, or its folder is read-only or a file."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be written: {self.strerror}."
+
+
 class Declined(FmnbenchError):  # noqa: N818 - a component says no, with its reason; nothing broke
     """A component does not apply to this task; the text is the reason a board shows."""
 

@@ -1,28 +1,56 @@
-"""Files: atomic writes, and the suites and published values that ship with the package."""
+"""Files: atomic writes and moves, and the suites and published values of the package."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from fmnbench.errors import WriteError
+
+TEMPORARY = ".tmp"  # the suffix of a file that is not whole yet
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader, or a kill at any moment, sees the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
+    """Writes a file so that a reader, or a kill at any moment, sees the old or the new one.
+
+    Raises WriteError, which is also an OSError.
+    """
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY
+        )
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames a file for good; at any moment it has one of the names. Raises WriteError."""
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        yield
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _umask() -> int:

@@ -13,7 +13,7 @@ from fmnbench.data.cache import manifest
 from fmnbench.registry import REGISTRIES
 from fmnbench.spec import Provenance, Result, RunSpec, Track
 
-pytest_plugins = ["web_server", "curve_records", "digits_runs"]
+pytest_plugins = ["web_server", "curve_records", "digits_runs", "fault_runs"]
 REAL = {  # datasets that files of real data make
     "omniglot": ("omniglot/images_28x28.zip",),
     "yahoo-10k": ("yahoo/val.txt", "yahoo/test.txt"),

@@ -1,5 +1,6 @@
 """The `fmnbench` command: its verbs, and one line for each error."""
 
+import errno
 import io
 import os
 import sys
@@ -14,7 +15,13 @@ from fmnbench.cli.usage import BROKEN_PIPE, SOME_FAILED, WRONG_USAGE, complaint
 from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import FmnbenchError, UsageError
 
-STDOUT = 1  # file descriptor
+STDOUT, STDERR = 1, 2  # file descriptors
+NO_OUTPUT = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EBADF,
+    errno.EIO,
+)  # of a full disk, a closed terminal
 
 
 class RootVerbs(Verbs):
@@ -88,6 +95,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0 well, 1 something failed, 2 wrong usage, 130 stopped."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # λ on a terminal of Latin-1
@@ -104,14 +112,36 @@ def _run(arguments: list[str]) -> int:
         return _fail(str(error), SOME_FAILED)
     except TyperException as error:
         return _fail(complaint(error), error.exit_code)
-    except BrokenPipeError:
-        return _gone()
+    except OSError as error:
+        return _not_written(error)
     except SystemExit as error:
         # typer turns a broken pipe into this exit; what it raised it for is its context
         if isinstance(error.__context__, BrokenPipeError):
             return _gone()
         raise
     return code if isinstance(code, int) else 0
+
+
+def _open_streams() -> None:
+    """Opens closed ones on nothing, so that no file gets their numbers and what is printed."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(STDERR, "w")  # noqa: SIM115 - for as long as the process is there
+    if sys.stdout is None:
+        sys.stdout = open(STDOUT, "w")  # noqa: SIM115 - likewise
+        typer.echo("The output is closed; nothing is printed.", err=True)
+
+
+def _not_written(error: OSError) -> int:
+    """Returns the exit code for output that nobody reads or that its disk has no room for."""
+    if isinstance(error, BrokenPipeError):
+        return _gone()
+    if error.errno not in NO_OUTPUT:
+        raise error
+    _gone()
+    return _fail(f"The output cannot be written: {error.strerror}.", SOME_FAILED)
 
 
 def _gone() -> int:

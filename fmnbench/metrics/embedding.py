@@ -49,7 +49,7 @@ def _kept(path: Path) -> Fit:
 
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is damaged ({error}); delete it.") from error
 
 

@@ -117,8 +117,8 @@ class Store:
         """Writes a result, whole or not at all; returns its file.
 
         Saving the same record twice does nothing. Another record of the same run is a UsageError
-        unless `replace`; so is a folder that cannot be written. What JSON cannot hold (a NaN) or
-        would read back as something else is a RecordError, and nothing is written.
+        unless `replace`; a folder that cannot be written is a WriteError. What JSON cannot hold
+        (a NaN) or would read back as something else is a RecordError, and nothing is written.
         """
         path = self.path(result.spec.track.name, result.spec.key)
         data = schema.dump(result)
@@ -128,10 +128,7 @@ class Store:
                 return path
             same = "the same" if held.numbers == result.numbers else "other"
             raise UsageError(f"{path} holds another record of this run, with {same} numbers.")
-        try:
-            write_atomically(path, data)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        write_atomically(path, data)
         return path
 
     def set_aside(self, path: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fmnbench.errors import NewerRecord, RecordError
 from fmnbench.planning.plan import Plan
 from fmnbench.records.store import Store
+from fmnbench.runs.endings import tidy
 from fmnbench.runs.executors.base import Event, RunOptions, load_executor
 from fmnbench.runs.survey import Lack, Survey, survey
 from fmnbench.spec import Result, RunSpec
@@ -79,8 +80,9 @@ def carry_out(
     workers; the outcome says so, and the next call resumes at the last finished epoch. Raises
     UsageError for a device that cannot be used.
     """
-    found = survey(plan, options) if known is None else known
     store = Store(options.store)
+    tidy(store)
+    found = survey(plan, options) if known is None else known
     corrupt = {key: _set_aside(store, key, error, found) for key, error in found.corrupt.items()}
     errors, interrupted = _work(found, listen)
     results = dict(found.stored)
@@ -115,7 +117,7 @@ def _work(found: Survey, listen: Callable[[Event], None]) -> tuple[dict[str, str
     specs = (*found.again, *found.left)
     try:
         if specs:
-            load_executor(found.options.executor)(specs, found.options, hear)
+            load_executor(found.options.executor)(specs, _absolute(found.options), hear)
     except KeyboardInterrupt:
         return errors, True
     return errors, False
@@ -135,6 +137,15 @@ def _completed(
             why = errors.get(key, NOT_REACHED)
             lacks[key] = Lack(metrics=names, why=why, is_fault=True)
     return measured, lacks
+
+
+def _absolute(options: RunOptions) -> RunOptions:
+    """Returns options whose paths mean the same after a component has changed the folder."""
+    return dataclasses.replace(
+        options,
+        store=options.store.absolute(),
+        plugins=tuple(path.absolute() for path in options.plugins),
+    )
 
 
 def _set_aside(store: Store, key: str, error: RecordError, found: Survey) -> str:

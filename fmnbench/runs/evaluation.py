@@ -11,12 +11,12 @@ import torch
 
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import DataError, Declined
+from fmnbench.errors import Declined
 from fmnbench.metrics.base import Evaluation
 from fmnbench.records.definitions import wanted
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated
-from fmnbench.runs.causes import one_line, status_of
+from fmnbench.runs.causes import is_of_the_machine, one_line, status_of
 from fmnbench.spec import RunSpec
 
 
@@ -82,10 +82,8 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
                 value = _number(metric(evaluation))
         except Declined:
             continue  # a metric of other architectures: the record simply does not have it
-        except DataError:
-            raise  # of this machine: what is installed or kept here, whatever the metric
         except Exception as error:  # noqa: BLE001, RUF100 - whatever a metric raises is recorded
-            if status_of(error) == "out_of_memory":
+            if status_of(error) == "out_of_memory" or is_of_the_machine(error):
                 raise
             broken[name] = one_line(error)
         else:

@@ -12,22 +12,23 @@ from safetensors.torch import save as save_weights
 from fmnbench.architectures.base import VAE, kinds_of
 from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import ComponentError, Declined, Diverged, RecordError
+from fmnbench.errors import ComponentError, Declined, Diverged, MachineError, RecordError, text_of
 from fmnbench.files import write_atomically
 from fmnbench.planning.plan import component_versions
 from fmnbench.records.storable import storable
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated
-from fmnbench.runs.causes import one_line, status_of
+from fmnbench.runs.causes import cut, is_of_the_machine, one_line, status_of
+from fmnbench.runs.endings import WEIGHTS
 from fmnbench.runs.evaluation import Clock, evaluate
 from fmnbench.runs.fitting import require_fitting
 from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec
 from fmnbench.training.loop import EpochReport, Model, train
 
-WEIGHTS = "weights.safetensors"
 BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
+LONGEST_TRACEBACK = 1_000_000  # letters
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ def execute(spec: RunSpec, conditions: Conditions, *, work: Path, report: EpochR
     """Returns the record of a run, whatever becomes of it; resumes from `work` if it was cut off.
 
     The checkpoint, the weights of a trained VAE (WEIGHTS) and, after an unforeseen error, its
-    traceback lie in the folder `work`.
+    traceback lie in the folder `work`. Raises MachineError where not the run is at fault: for a
+    full disk, or data that are damaged, changed or gone.
     """
     conditions.arrange(spec)
     clock = Clock()
@@ -66,12 +68,13 @@ def execute(spec: RunSpec, conditions: Conditions, *, work: Path, report: EpochR
         result = dataclasses.replace(result, provenance=origin)
         require_planned(spec)
         result = _numbers(result, work, clock, report)
-    except Exception as error:  # noqa: BLE001, RUF100 - whatever a component raises is recorded
+    except BaseException as error:  # whatever a component raises is recorded
+        if is_of_the_machine(error):
+            raise MachineError(text_of(error)) from error
         status = status_of(error)
         if status == "failed":
-            work.mkdir(parents=True, exist_ok=True)
-            text = traceback.format_exc().encode(errors="backslashreplace")
-            (work / "traceback.txt").write_bytes(text)
+            text = cut(traceback.format_exc(), LONGEST_TRACEBACK)
+            write_atomically(work / "traceback.txt", text.encode(errors="backslashreplace"))
         curve = error.curve if isinstance(error, Diverged) else ()
         result = dataclasses.replace(result, status=status, error=one_line(error), curve=curve)
     seconds = sum(clock.seconds.values(), 0.0)

@@ -1,17 +1,19 @@
 """The state of a run after each epoch, on disk, so that a killed run resumes bit for bit."""
 
+import copy
 import dataclasses
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator
 
-from fmnbench.errors import FmnbenchError
-from fmnbench.files import write_atomically
+from fmnbench.errors import MachineError
+from fmnbench.files import move, write_atomically
+
+UNREADABLE = ".unreadable"  # after the name of a file that is no checkpoint of this run
 
 
 @runtime_checkable
@@ -65,18 +67,31 @@ class Checkpoint:
     def load(self) -> Progression:
         """Restores the state of a run and returns its progression; a new run starts at epoch 0.
 
-        A run also starts anew where another version of fmnbench, with other parts, wrote the
-        file. Raises FmnbenchError where the file cannot be read.
+        A run also starts anew where the file is of other parts, as of another version of
+        fmnbench, or is no checkpoint; that is kept under another name. Raises MachineError where
+        the file cannot be read.
         """
         if not self.path.exists():
             return Progression()
+        fresh = copy.deepcopy({name: part.state_dict() for name, part in self.parts.items()})
+        generators = {name: each.get_state() for name, each in self.generators.items()}
         try:
-            state = torch.load(self.path, weights_only=True, map_location="cpu")
-        except (UnpicklingError, RuntimeError, EOFError) as error:
-            reason = str(error).split("\n")[0]
-            raise FmnbenchError(
-                f"The checkpoint {self.path} cannot be read ({reason}); delete it to start anew."
-            ) from error
+            return self._restored()
+        except OSError as error:
+            raise MachineError(f"{self.path} cannot be read: {error.strerror}.") from error
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception:  # noqa: BLE001, RUF100 - torch raises all kinds for a damaged file
+            move(self.path, self.path.with_name(self.path.name + UNREADABLE))
+        for name, part in self.parts.items():
+            part.load_state_dict(fresh[name])
+        for name, generator in self.generators.items():
+            generator.set_state(generators[name])
+        return Progression()
+
+    def _restored(self) -> Progression:
+        """Restores the state in the file, as far as it is one."""
+        state = torch.load(self.path, weights_only=True, map_location="cpu")
         fields = {field.name for field in dataclasses.fields(Progression)}
         if (state["parts"].keys(), state["progression"].keys()) != (self.parts.keys(), fields):
             return Progression()

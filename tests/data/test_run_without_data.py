@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import fmnbench as package
 from fmnbench.data.acquire import import_files
 from fmnbench.data.identity import NOT_INSTALLED
+from fmnbench.errors import MachineError
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.runs.run import Conditions, execute
 
@@ -155,7 +157,7 @@ def test_runs_of_data_that_nothing_is_known_of_have_a_key_that_no_record_will_ha
     assert after.key != before.key
 
 
-def test_data_that_changed_since_the_plan_are_a_failed_record_with_the_cause(
+def test_data_that_changed_since_the_plan_are_no_runs_fault(
     cache, suite, drawings, packed, tmp_path
 ):
     import_files("omniglot", [packed(drawings(), "one.zip")])
@@ -164,20 +166,16 @@ def test_data_that_changed_since_the_plan_are_a_failed_record_with_the_cause(
     installed = import_files(
         "omniglot", [packed(drawings(characters=(1, 2, 4)), "other.zip")], replace=True
     )
-    result = execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
-    assert result.status == "failed"
-    assert result.metrics == {}
-    cause = "DataError: The data of 'omniglot' have changed; see: fmnbench data verify omniglot ("
-    assert result.error.startswith(cause)
+    cause = r"^The data of 'omniglot' have changed; see: fmnbench data verify omniglot$"
+    with pytest.raises(MachineError, match=cause):
+        execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
     (spec,) = plan(chosen, [0]).specs
     assert spec.dataset_fingerprint == installed.sha256
 
 
-def test_data_that_went_since_the_plan_are_skipped_with_the_command(
-    cache, suite, drawings, packed, tmp_path
-):
+def test_data_that_went_since_the_plan_are_no_runs_fault(cache, suite, drawings, packed, tmp_path):
     import_files("omniglot", [packed(drawings(), "one.zip")])
     (spec,) = plan(tasks(Selection(suites=[str(suite)], datasets=["omniglot"])), [0]).specs
     (cache / "datasets/omniglot/account.json").unlink()
-    result = execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)
-    assert (result.status, result.error) == ("skipped", GET)
+    with pytest.raises(MachineError, match=f"^{re.escape(GET)}$"):
+        execute(spec, Conditions(), work=tmp_path / "work", report=lambda *_: None)

@@ -13,7 +13,8 @@ from fmnbench.errors import Declined, RecordError
 from fmnbench.gallery.pictures import COLUMNS, DRAWN, GAP, LINES, MARGIN, SCALE, picture
 from fmnbench.planning.plan import Selection, plan, tasks
 from fmnbench.records.store import Store
-from fmnbench.runs.run import WEIGHTS, Conditions, execute, load
+from fmnbench.runs.endings import WEIGHTS
+from fmnbench.runs.run import Conditions, execute, load
 
 SIDE = 8  # pixels of a digit
 

@@ -8,12 +8,11 @@ import sys
 import zipfile
 
 import pytest
-from filelock import FileLock
 
 from fmnbench.errors import UsageError
 from fmnbench.records.bundle import LARGEST, MANIFEST, Arrival, export_bundle, import_bundle
 from fmnbench.records.store import Store
-from fmnbench.runs.executors.worker import lock_path
+from fmnbench.runs.locking import locked
 
 NOTHING = Arrival(imported=0, here=0, repeated=0, replaced=0, refused=())
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -126,10 +125,9 @@ def test_a_failed_record_never_takes_the_place_of_a_done_one(other, bundle, make
 
 def test_a_run_in_progress_is_left_alone(other, bundle, make_result):
     spec = make_result().spec
-    lock = lock_path(other, spec)
-    checkpoint = lock.with_name("checkpoint.pt")
-    checkpoint.write_bytes(b"half")
-    with FileLock(lock):
+    checkpoint = other.work(spec.key) / "checkpoint.pt"
+    with locked(other, spec.key):
+        checkpoint.write_bytes(b"half")
         arrival = import_bundle(other, bundle)
     assert arrival.imported == 2
     assert "the run is in progress here" in arrival.refused[0]

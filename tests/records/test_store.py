@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from fmnbench.errors import RecordError, UsageError
+from fmnbench.errors import RecordError, UsageError, WriteError
 from fmnbench.records.store import Store
 from fmnbench.spec import digest
 
@@ -198,7 +198,7 @@ def test_a_store_that_is_a_file_is_a_usage_error(tmp_path, make_result):
     store = Store(tmp_path / "file")
     with pytest.raises(UsageError, match=r"file cannot be read: Not a directory\.$"):
         store.results()
-    with pytest.raises(UsageError, match=r"cannot be written: Not a directory\.$"):
+    with pytest.raises(WriteError, match=r"cannot be written: Not a directory\.$"):
         store.save(make_result())
 
 

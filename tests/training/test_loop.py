@@ -3,13 +3,15 @@
 import dataclasses
 import itertools
 import math
+import os
+import pickle
 
 import pytest
 import torch
 from tiny_runs import QUIET, rows, spec, splits, trained, weights
 
 from fmnbench.architectures.mlp import MLP
-from fmnbench.errors import Declined, Diverged, FmnbenchError
+from fmnbench.errors import Declined, Diverged
 from fmnbench.nn.distributions import DiagonalNormal
 from fmnbench.registry import architectures
 from fmnbench.runs.run import Conditions, build, execute
@@ -170,11 +172,35 @@ def test_an_architecture_declines_rows_of_a_kind_that_it_does_not_take():
         build(spec(), texts)
 
 
-def test_a_broken_checkpoint_is_named_in_one_line(tmp_path):
+def other_shape(path):
+    """Leaves a whole checkpoint whose last part does not fit."""
+    trained(splits(), spec(epochs=1), path)
+    state = torch.load(path, weights_only=True)
+    state["parts"]["stopping"] = {"of": "another kind"}
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\x03\x04 nothing of the kind"),
+        lambda path: path.write_bytes(pickle.dumps(print)),
+        lambda path: torch.save({"weights": torch.zeros(3)}, path),
+        lambda path: torch.save([1, 2], path),
+        lambda path: (trained(splits(), spec(), path), os.truncate(path, 1000)),
+        lambda path: trained(splits(), spec(architecture_settings={"latent": 2}), path),
+        other_shape,
+    ],
+)
+def test_what_is_no_checkpoint_of_a_run_is_set_aside_and_the_run_starts_anew(damage, tmp_path):
     path = tmp_path / "checkpoint.pt"
-    path.write_bytes(b"PK\x03\x04 nothing of the kind")
-    with pytest.raises(FmnbenchError, match=r"checkpoint\.pt cannot be read"):
-        trained(splits(), spec(), path)
+    damage(path)
+    given = path.read_bytes()
+    again, progression = trained(splits(), spec(), path)
+    assert progression.resumed == 0
+    assert torch.equal(weights(again), weights(trained(splits(), spec())[0]))
+    assert (tmp_path / "checkpoint.pt.unreadable").read_bytes() == given
 
 
 @pytest.mark.parametrize("lost", [("parts", "stopping"), ("progression", "processor_seconds")])
@@ -202,11 +228,11 @@ def test_seconds_of_the_processor_are_those_of_all_epochs_also_of_a_resumed_run(
     assert (resumed.epoch, resumed.processor_seconds) == (4, 12.0)
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
     path = tmp_path / "checkpoint.pt"
     torch.save({"parts": Progression(), "generators": {}, "progression": {}}, path)
-    with pytest.raises(FmnbenchError, match="cannot be read"):
-        Checkpoint(path=path, parts={}, generators={}).load()
+    assert Checkpoint(path=path, parts={}, generators={}).load() == Progression()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(("precision", "few"), [("float32", False), ("bf16", True)])

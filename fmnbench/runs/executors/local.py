@@ -14,15 +14,21 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 import torch
+from filelock import Timeout
 
 from fmnbench.data.dataset import class_of
-from fmnbench.errors import UsageError
+from fmnbench.errors import MachineError, RecordError, UsageError
 from fmnbench.planning.costs import Cost
 from fmnbench.records.store import Store
 from fmnbench.registry import datasets
+from fmnbench.runs.endings import settle
 from fmnbench.runs.estimate import estimate
+from fmnbench.runs.executors import session
 from fmnbench.runs.executors.base import Event, RunOptions
-from fmnbench.runs.executors.worker import BUSY, save, work
+from fmnbench.runs.executors.memory import kernel_kills
+from fmnbench.runs.executors.running import GRACE, Clock, Running, end
+from fmnbench.runs.executors.worker import Busy, Halt, work
+from fmnbench.runs.locking import locked
 from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import Result, RunSpec, Status
 
@@ -39,19 +45,7 @@ MEMORY = {
     # oneDNN keeps code by the shape of a product, of 1,024 unless told; texts always have new ones
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "160",
 }
-GRACE = 5.0  # seconds that a killed process may take to go
-
-
-@dataclasses.dataclass(kw_only=True)
-class Running:
-    """A run under way."""
-
-    spec: RunSpec
-    process: BaseProcess
-    pipe: Connection
-    since: float  # of the run itself: starting a worker's Python is not the run's fault
-    busy: bool = False
-    finished: bool = False
+STARTS = 3  # tries at a worker, whose server may be killed meanwhile
 
 
 class LocalExecutor:
@@ -72,14 +66,14 @@ class LocalExecutor:
         self._queue = collections.deque(specs)
         self._busy_until: dict[str, float] = {}
         self._failed = False
+        self._clock = Clock()
         try:
             while (self._queue and not self._stopping) or self._running:
                 self._fill()
                 self._hear()
                 self._end_late_ones()
         finally:
-            for running in self._running:
-                _kill(running.process)
+            end(self._running)
             self._running.clear()
 
     def settled(self, options: RunOptions) -> RunOptions:
@@ -121,35 +115,75 @@ class LocalExecutor:
                 self._running.append(self._start(spec))
 
     def _start(self, spec: RunSpec) -> Running:
-        context = _context(_imports(spec))
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=work,
-            args=(spec, self._options, threads(self._options.jobs), theirs),
-            daemon=True,
+        process, pipe = self._worker(spec)
+        return Running(
+            spec=spec,
+            process=process,
+            pipe=pipe,
+            since=self._clock(),
+            before=self._stored(spec),
+            kernel_kills=kernel_kills(),
         )
-        process.start()
-        theirs.close()
-        return Running(spec=spec, process=process, pipe=ours, since=time.monotonic())
+
+    def _stored(self, spec: RunSpec) -> Result | None:
+        try:
+            return self._store.get(spec.track.name, spec.key)
+        except RecordError:
+            return None  # its worker sets it aside, or says what is wrong
+
+    def _worker(self, spec: RunSpec) -> tuple[BaseProcess, Connection]:
+        """Returns a new worker and our end of its pipe."""
+        for _ in range(STARTS):
+            context = _context(_imports(spec))
+            ours, theirs = context.Pipe()
+            arguments = (spec, self._options, threads(self._options.jobs), theirs)
+            process = context.Process(target=work, args=arguments, daemon=True)
+            try:
+                process.start()
+            except (EOFError, OSError) as error:  # the server was killed
+                reason = error
+                ours.close()
+            else:
+                return process, ours
+            finally:
+                theirs.close()
+        raise MachineError(f"No worker process can be started: {reason!r}.") from reason
 
     def _hear(self) -> None:
         """Passes on what workers say, for half a second or until one of them ends."""
-        pipes = {running.pipe: running for running in self._running}
-        for ready in wait(list(pipes), timeout=POLL):
-            assert isinstance(ready, Connection)
-            running = pipes[ready]
-            try:
-                message = ready.recv()
-            except EOFError:
+        pipes = [each.pipe for each in self._running if each.open]
+        ends = [each.process.sentinel for each in self._running if each.watched]
+        ready = wait([*pipes, *ends], POLL)
+        for running in list(self._running):
+            is_over = running.process.sentinel in ready or not running.watched
+            if is_over and session.is_alive(running.pid):
+                running.watched = False  # the server is gone that tells of its end
+                is_over = False
+            self._read(running)
+            if is_over:
                 self._close(running)
-                continue
-            if message == BUSY:
-                running.busy = True
-            else:
-                if message.kind == "started":
-                    running.since = time.monotonic()
-                running.finished = message.kind in ("finished", "elsewhere")
-                self._tell(message)
+
+    def _read(self, running: Running) -> None:
+        """Passes on all that a worker has said so far."""
+        try:
+            while running.open and running.pipe.poll():
+                self._take(running, running.pipe.recv())
+        except (EOFError, OSError):
+            running.open = False
+            running.ended = running.ended or self._clock()
+
+    def _take(self, running: Running, message: Event | Busy | Halt) -> None:
+        if isinstance(message, Halt):
+            raise MachineError(message.reason)
+        if isinstance(message, Busy):
+            running.busy = True
+            return
+        if message.kind == "started":
+            running.since = self._clock()
+        if message.kind in ("finished", "elsewhere"):
+            running.finished = True
+            running.ended = self._clock()
+        self._tell(message)
 
     def _tell(self, event: Event) -> None:
         if event.kind == "finished" and event.status not in ("done", "skipped"):
@@ -157,32 +191,48 @@ class LocalExecutor:
         self._listen(event)
 
     def _close(self, running: Running) -> None:
-        """Takes a worker that has hung up off the list; one that died at its run is recorded."""
+        """Takes a worker that has ended off the list; one that died at its run is recorded."""
+        end([running])
         self._running.remove(running)
-        running.process.join()
         if running.busy:
-            self._queue.append(running.spec)
-            self._busy_until[running.spec.key] = time.monotonic() + POLL
+            self._put_back(running.spec)
         elif not running.finished:
-            code = running.process.exitcode or 0
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            self._record(running, "failed", f"the worker process was lost: {how}")
+            self._record(running, *self._cause(running))
+
+    def _put_back(self, spec: RunSpec) -> None:
+        self._queue.append(spec)
+        self._busy_until[spec.key] = time.monotonic() + POLL
+
+    def _cause(self, running: Running) -> tuple[Status, str]:
+        """Returns how a worker was lost."""
+        code = running.process.exitcode or 0
+        kills = kernel_kills()
+        if code == -signal.SIGKILL and kills is not None and kills != running.kernel_kills:
+            return "out_of_memory", "the kernel killed the worker process for its memory"
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return "failed", f"the worker process was lost: {how}"
 
     def _end_late_ones(self) -> None:
+        """Ends workers past the timeout, and those that do not go although they are done."""
         limit = self._options.timeout or math.inf
+        now = self._clock()
         for running in list(self._running):
-            if time.monotonic() - running.since > limit and not running.finished:
-                _kill(running.process)
+            if running.ended is not None:
+                if now - running.ended > GRACE:
+                    self._close(running)
+            elif now - running.since > limit:
+                end([running], read=self._read)
                 self._running.remove(running)
-                self._record(running, "timeout", f"not done after {limit:g} s")
+                if not running.finished:
+                    self._record(running, "timeout", f"not done after {limit:g} s")
 
     def _record(self, running: Running, status: Status, error: str) -> None:
-        """Stores the ending of a run whose worker could not do it."""
+        """Stores the ending of a run whose worker could not do it, unless it has done so.
+
+        Where another process has taken the run over, it is left to that. A record that was
+        only to be measured again stays.
+        """
         spec, options = running.spec, self._options
-        before = self._store.get(spec.track.name, spec.key)
-        if before is not None and before.status not in options.retry:  # it was measured again
-            self._tell(Event(spec=spec, kind="finished", status=before.status, error=error))
-            return
         origin = provenance(
             device=options.device,
             device_name=None,
@@ -190,15 +240,21 @@ class LocalExecutor:
             dataset=spec.dataset_fingerprint,
             plugins=used_plugins(spec),
         )
-        seconds = time.monotonic() - running.since
+        seconds = self._clock() - running.since
         result = Result(
             spec=spec,
             status=status,
             error=error,
             provenance=dataclasses.replace(origin, seconds=seconds),
         )
-        save(self._store, result, before)
-        self._tell(Event(spec=spec, kind="finished", status=status, error=error))
+        try:
+            with locked(self._store, spec.key):
+                kept = settle(self._store, result, before=running.before)
+        except Timeout:
+            self._put_back(spec)
+        else:
+            why = error if kept == running.before else kept.error
+            self._tell(Event(spec=spec, kind="finished", status=kept.status, error=why))
 
 
 def _imports(spec: RunSpec) -> list[str]:
@@ -237,8 +293,3 @@ def cores() -> int:
 def threads(jobs: int) -> int:
     """Returns a run's share of the cores, so many at a time."""
     return max(1, cores() // jobs)
-
-
-def _kill(process: BaseProcess) -> None:
-    process.kill()
-    process.join(GRACE)

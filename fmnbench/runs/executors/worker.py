@@ -8,48 +8,61 @@ import shutil
 import signal
 import threading
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from fmnbench.errors import FmnbenchError
+from fmnbench.errors import FmnbenchError, MachineError, text_of
 from fmnbench.records.definitions import lacking
 from fmnbench.records.store import Store
 from fmnbench.registry import declare_plugin
-from fmnbench.runs.causes import one_line
+from fmnbench.runs.causes import is_of_the_machine, one_line
+from fmnbench.runs.endings import settle
+from fmnbench.runs.executors import session
 from fmnbench.runs.executors.base import Event, EventKind, RunOptions
 from fmnbench.runs.executors.stopping import stop_if_asked
+from fmnbench.runs.locking import RunLock, locked
 from fmnbench.runs.remeasure import remeasure
-from fmnbench.runs.run import WEIGHTS, Conditions, execute
-from fmnbench.spec import Attempt, Result, RunSpec
+from fmnbench.runs.run import Conditions, execute
+from fmnbench.spec import Result, RunSpec
 
-BUSY = "busy"  # sent where another process holds the lock of the run
+
+@dataclasses.dataclass(frozen=True)
+class Busy:
+    """Sent where another process holds the lock of the run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Halt:
+    """Sent where no run can go on: the machine or the data are at fault."""
+
+    reason: str
 
 
 def work(spec: RunSpec, options: RunOptions, threads: int, pipe: Connection) -> None:
     """Carries out a run, unless another process is at it, and stores its record.
 
     The record is in the store before the news of it is sent. The parent's death ends this
-    process at once.
+    process, and all that it has started, at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    session.lead()
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-    for path in options.plugins:
-        declare_plugin(path)  # imported by the runs that use it
-    store = Store(options.store)
-    lock = FileLock(lock_path(store, spec))
     try:
-        lock.acquire(timeout=0)
+        for path in options.plugins:
+            declare_plugin(path)  # imported by the runs that use it
+        with locked(Store(options.store), spec.key) as lock:
+            _work_alone(spec, options, threads, pipe, lock)
     except Timeout:
-        _tell(pipe, BUSY)
-        return
-    try:
-        _work_alone(spec, options, threads, pipe)
+        _tell(pipe, Busy())
+    except FmnbenchError as error:
+        _tell(pipe, Halt(str(error)))
     finally:
-        lock.release()
+        session.end(os.getpid())  # while the children of its children can still be told
 
 
-def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connection) -> None:
+def _work_alone(
+    spec: RunSpec, options: RunOptions, threads: int, pipe: Connection, lock: RunLock
+) -> None:
     """Carries out a run whose lock is held, unless its record has come meanwhile."""
     store = Store(options.store)
     before = store.get(spec.track.name, spec.key)
@@ -67,8 +80,8 @@ def _work_alone(spec: RunSpec, options: RunOptions, threads: int, pipe: Connecti
         stop_if_asked(store, spec.key)
 
     result = execute(spec, conditions, work=store.work(spec.key), report=report)
-    save(store, result, before)
-    _tell(pipe, _news(result, "finished"))
+    lock.renew()
+    _tell(pipe, _news(settle(store, result, before=before), "finished"))
 
 
 def _completed(before: Result, spec: RunSpec, conditions: Conditions, store: Store) -> Event:
@@ -82,46 +95,24 @@ def _completed(before: Result, spec: RunSpec, conditions: Conditions, store: Sto
         result = remeasure(before, itertools.chain([first], names), weights, conditions)
         store.save(result, replace=True)
     except Exception as error:  # noqa: BLE001, RUF100 - the record stays, whatever a metric raises
+        if is_of_the_machine(error):
+            raise MachineError(text_of(error)) from error
         cause = str(error) if isinstance(error, FmnbenchError) else one_line(error)
         return Event(spec=spec, kind="finished", status=before.status, error=cause)
     shutil.rmtree(store.work(spec.key), ignore_errors=True)
     return _news(before, "finished")
 
 
-def save(store: Store, result: Result, before: Result | None) -> None:
-    """Stores a result, with the ending that it replaces in its history.
-
-    A done run's weights are kept; its folder goes, with the lock: who waits for that finds the
-    record.
-    """
-    if before is not None:
-        history = (*before.history, Attempt(status=before.status, error=before.error))
-        result = dataclasses.replace(result, history=history)
-    store.save(result, replace=before is not None)
-    if result.status == "done":
-        weights = store.weights(result.spec.key)
-        weights.parent.mkdir(exist_ok=True)
-        (store.work(result.spec.key) / WEIGHTS).replace(weights)
-        shutil.rmtree(store.work(result.spec.key), ignore_errors=True)
-
-
-def lock_path(store: Store, spec: RunSpec) -> Path:
-    """Returns the file that is locked while a process is at a run."""
-    folder = store.work(spec.key)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "lock"
-
-
 def _news(result: Result, kind: EventKind) -> Event:
     return Event(spec=result.spec, kind=kind, status=result.status, error=result.error)
 
 
-def _tell(pipe: Connection, message: Event | str) -> None:
+def _tell(pipe: Connection, message: Event | Busy | Halt) -> None:
     """Sends news to the parent; without one there is nothing left to do."""
     try:
         pipe.send(message)
     except OSError:
-        os._exit(1)
+        _leave()
 
 
 def _end_with_parent(pipe: Connection) -> None:
@@ -129,4 +120,10 @@ def _end_with_parent(pipe: Connection) -> None:
     try:
         pipe.recv()
     except (EOFError, OSError):
-        os._exit(1)
+        _leave()
+
+
+def _leave() -> None:
+    """Ends this process and all that it has started."""
+    session.end(os.getpid())
+    os._exit(1)
