@@ -51,9 +51,7 @@ def render(boards: Sequence[Board], options: Options) -> str:
         "writes": TEXTS,
         "alt": ALT,
     }
-    return environment.from_string(source).render(
-        boards=sections, overview=_overview(boards), **words
-    )
+    return environment.from_string(source).render(boards=sections, **words)
 
 
 def _overview(boards: Sequence[Board]) -> dict[str, object] | None:

@@ -146,7 +146,7 @@ def test_seeds_are_those_asked_for_or_those_that_all_rows_share(store, row, fmnb
         store.save(result)
     report = ["report", "--protocol", "standard", "--store", store.folder]
     for options, seeds, values in (
-        ([], "n = 2 seeds (0, 2).", ["**3.50 (3.54)**", "**2.50 (2.12)**"]),
+        ([], "n = 2 seeds (0, 2).", ["3.50 (3.54)", "2.50 (2.12)"]),
         (["--seeds", "3"], "n = 3 seeds (0, 1, 2).", ["3.00 (2.65)", "—"]),
         (["--seeds", "0-1"], "n = 2 seeds (0, 1).", ["1.50 (0.71)", "—"]),
         (["--seeds", "2,"], "n = 1 seed (2)", ["6.00", "4.00"]),
