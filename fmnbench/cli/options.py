@@ -109,7 +109,7 @@ def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
 def load_plugins(paths: list[Path] | None) -> tuple[Path, ...]:
     """Registers the components of plug-in files; returns their full paths."""
     for path in paths or []:
-        load_plugin(path)
+        load_plugin(path)  # which leaves the working directory as it is
     return tuple(path.resolve() for path in paths or [])
 
 

@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import typer
 
@@ -96,7 +97,7 @@ def print_outcome(outcome: Outcome) -> None:
     _print_lacks(outcome.lacks)
     typer.echo(
         f"{len(outcome.done)} of {counted(len(outcome.specs), 'run')} done; "
-        f"their records are in {outcome.store}."
+        f"their records are in {_shown(outcome.store)}."
     )
 
 
@@ -118,6 +119,12 @@ def _print_lacks(lacks: Mapping[str, Lack]) -> None:
         verb = "lacks" if records == 1 else "lack"
         names = ", ".join(lack.metrics)
         typer.echo(f"{counted(records, 'record')} {verb} the present {names}: {lack.why}")
+
+
+def _shown(path: Path) -> Path:
+    """Returns a path as seen from the working directory, if it is below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _ending(result: Result) -> str:

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -163,12 +164,18 @@ class Registry(Generic[Made]):
     def declared(self, path: Path) -> list[Entry]:
         """Returns the components of this kind that a plug-in's file declares, by reading it.
 
-        A name that is taken is a UsageError.
+        A name that is taken, or that two of them have, is a UsageError.
         """
         self._list()
         place = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
         module = f"fmnbench_plugin_{path.stem}_{place}"
         found = declarations(path, self.label, module, f"plug-in {path.name}")
+        for name, times in Counter(entry.name for entry in found).items():
+            if times > 1:
+                raise UsageError(
+                    f"The plug-in {path} names {times} {self.label} '{name}'; choose another name "
+                    "for each but one."
+                )
         for entry in found:
             holder = self._entries.get(entry.name, entry)
             if holder.path != entry.path:

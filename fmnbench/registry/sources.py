@@ -1,6 +1,7 @@
 """The source files of a plug-in: its own, and those of the local modules that it imports."""
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import sys
@@ -53,7 +54,8 @@ def import_file(name: str, path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with contextlib.chdir(Path.cwd()):  # it may go elsewhere, but not for others
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise

@@ -174,6 +174,10 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
             "'source' of its decorator is not a literal: PAPER",
         ),
         (
+            MARGIN + MARGIN.partition("Critic\n")[2].replace("class Margin", "class Other"),
+            "names 2 critics 'margin'; choose another name for each but one.",
+        ),
+        (
             MARGIN + '\nfor name in ("wide",):\n    critics.register(name)(Margin)\n',
             "registers the critic 'wide' in a way that reading it does not show; write a "
             'decorator @critics.register("wide") at its top level.',

@@ -176,3 +176,37 @@ def test_a_metric_whose_file_does_not_run_in_a_worker_costs_its_own_value_alone(
     result = by_critic(tmp_path / "s")["none"]
     assert result.broken == {"spoiled": "The metric 'spoiled' is broken: AssertionError:"}
     assert result.metrics == by_critic(done_store)["none"].metrics
+
+
+WANDERING = """
+import os
+
+from fmnbench.critics.none import NoCritic
+from fmnbench.registry import critics
+
+os.chdir("/")
+
+
+@critics.register("wandering")
+class Wandering(NoCritic):
+    '''Goes elsewhere.'''
+
+    def __init__(self, vae):
+        super().__init__(vae)
+        os.chdir("/")
+"""
+
+
+def test_relative_paths_are_those_of_the_start_whatever_a_component_does(
+    tmp_path, fmnbench, registers, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wandering.py").write_text(WANDERING)
+    chosen = ["--critic", "wandering", "--plugin", "wandering.py", "--store", "records"]
+    for stored in (0, 1):
+        done = fmnbench(*DIGITS, *chosen)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.endswith("1 of 1 run done; their records are in records.\n")
+        assert done.out.splitlines()[-2].split()[6:7] == [str(stored)]
+        assert Path.cwd() == tmp_path
+    assert by_critic(tmp_path / "records")["wandering"].status == "done"

@@ -39,7 +39,8 @@ class RunOptions:
 
     `jobs` is the number of runs at a time, 0 for as many as suit the device; `device` may be
     "auto". `timeout` is in seconds per run, training and evaluation together. With `retry` a
-    stored record with one of these statuses is replaced. `executor` is a name in EXECUTORS.
+    stored record with one of these statuses is replaced. `executor` is a name in EXECUTORS. Paths
+    become absolute here, before a component can change the working directory.
     """
 
     store: Path
@@ -50,6 +51,10 @@ class RunOptions:
     retry: Sequence[Status] = ()
     plugins: Sequence[Path] = ()
     executor: str = "local"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", self.store.absolute())
+        object.__setattr__(self, "plugins", tuple(path.absolute() for path in self.plugins))
 
 
 @runtime_checkable
