@@ -46,7 +46,7 @@ class RootVerbs(Verbs):
         ),
         "results": Verb(
             place="results_command:results_app",
-            summary="List, show, export and import the records of a store.",
+            summary="List, show, export, import and verify the records of a store.",
         ),
         "data": Verb(
             place="data_command:data_app",

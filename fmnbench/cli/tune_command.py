@@ -98,7 +98,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> int:
-    """Tune the λ of a critic on validation rows: a front of likelihood and information, a choice.
+    """Tune the λ of a critic on validation rows: a front and a choice.
 
     One study for each track that is selected, the cheapest first. Trials are ordinary runs in the
     folder `tuning` beside the store; test rows are out of their reach. The same command goes on
