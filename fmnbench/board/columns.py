@@ -13,6 +13,7 @@ STANDARD = (
     "nll",
     "nll_exact",
     "ppl",
+    "reconstruction_at_prior",
     "kl",
     "mi_lower",
     "mi_upper",
@@ -21,7 +22,7 @@ STANDARD = (
     "density",
     "coverage",
 )
-OPTIONAL = ("nll_exact", "ppl")  # shown where a record has them
+OPTIONAL = ("nll_exact", "ppl", "reconstruction_at_prior")  # shown where a record has them
 REPORT = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
 BETTER: Mapping[object, Better] = {"lower": "lower", "higher": "higher"}
 CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, exceed

@@ -75,6 +75,26 @@ def reconstruction(evaluation: Evaluation) -> float:
     return evaluation.reconstruction.mean().item()
 
 
+@metrics.register(
+    "reconstruction_at_prior",
+    unit="nats",
+    better=None,
+    source="fmnbench, latent-free reference",
+    version=1,
+)
+def reconstruction_at_prior(evaluation: Evaluation) -> float:
+    """−log p(x|z) at one z ~ p(z) in place of the posterior, mean over test rows.
+
+    In expectation at least −log p(x), and as much where the decoder ignores z. Raises Declined
+    where there is no latent.
+    """
+    if not evaluation.vae.latent:
+        raise Declined("a reconstruction at prior z takes a latent; there is none")
+    generator = evaluation.stream("reconstruction_at_prior")
+    z = evaluation.vae.prior.rsample((evaluation.n,), generator=generator)
+    return -evaluation.log_prob(z).mean().item()
+
+
 @metrics.register("kl", unit="nats", better=None, source="Kingma & Welling 2014", version=1)
 def kl(evaluation: Evaluation) -> float:
     """KL(q(z|x) || p(z)) in closed form, mean over test rows: the rate."""

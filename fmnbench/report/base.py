@@ -16,6 +16,7 @@ LABELS = {
     "nll": "NLL",
     "nll_exact": "exact NLL",
     "ppl": "PPL",
+    "reconstruction_at_prior": "reconstruction at prior z",
     "kl": "KL",
     "mi_lower": "MI lower",
     "mi_upper": "MI upper",

@@ -133,6 +133,11 @@ def definitions(board: Board) -> str:
     parts = []
     if "nll" in shown:
         parts.append(f"NLL is importance-weighted with K = {board.track.nll_samples} samples.")
+    if "reconstruction_at_prior" in shown:
+        parts.append(
+            "Reconstruction at prior z is that of test rows at z ~ p(z), not the posterior's: "
+            "what it exceeds NLL by is what z is worth to the decoder."
+        )
     if "mi_lower" in shown:
         parts.append(
             "MI lower and MI upper bracket the mutual information between x and z over the whole "

@@ -111,6 +111,8 @@ def test_likelihood_metrics_of_a_language_model_are_exact_whatever_the_number_of
         assert metrics.get("ppl")(of) == pytest.approx(math.exp(truth * 16 / predicted), rel=1e-12)
         for name in ("kl", "au", "report.au"):
             assert metrics.get(name)(of) == 0
+        with pytest.raises(Declined, match="takes a latent"):
+            metrics.get("reconstruction_at_prior")(of)
 
 
 TRACK = Track(

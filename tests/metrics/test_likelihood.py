@@ -162,6 +162,27 @@ def test_reconstruction_keeps_the_constant_of_the_gaussian():
     assert value("reconstruction", of) == pytest.approx(-truth.item(), rel=1e-12)
 
 
+@pytest.mark.parametrize("noise", NOISES)
+def test_reconstruction_at_prior_is_the_constant_and_the_spread_of_data_and_of_means(noise):
+    of = evaluation(noise, rows=8192)
+    weight = of.vae.decoder.weight.detach()
+    e = of.x - 0.5  # the decoder's bias
+    squares = e.square().sum(1) + weight.square().sum()  # the mean of |e − W z|² over z ~ p(z)
+    truth = 3 * math.log(2 * math.pi * noise) + squares.mean().item() / (2 * noise)
+    # columns of W are orthogonal: the variance of |e − W z|² is 4 |Wᵀe|² + 2 Σ |w|⁴
+    spread = 4 * (e @ weight).square().sum(1) + 2 * weight.square().sum(0).square().sum()
+    error = spread.mean().sqrt().item() / (2 * noise) / math.sqrt(8192)
+    assert value("reconstruction_at_prior", of) == pytest.approx(truth, abs=4 * error)
+    assert 4 * error < 0.1 * (truth - value("nll_exact", of))
+
+
+def test_reconstruction_at_prior_is_that_at_the_posterior_of_a_decoder_that_ignores_z():
+    of = evaluation(1.0)
+    torch.nn.init.zeros_(of.vae.decoder.weight)
+    at_posterior = value("reconstruction", of)
+    assert value("reconstruction_at_prior", of) == pytest.approx(at_posterior, rel=1e-12)
+
+
 def test_every_likelihood_metric_in_float32_agrees_with_float64():
     double, single = evaluation(0.25, off=0.3), evaluation(0.25, off=0.3)
     single.vae.float()
