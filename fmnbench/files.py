@@ -1,7 +1,9 @@
-"""Files: atomic writes and moves, and the suites and published values of the package."""
+"""Files: atomic writes and moves, reads that never wait, and what ships with the package."""
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
@@ -51,6 +53,19 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def read_regular(path: Path) -> bytes:
+    """Returns the content of a file; of a pipe, a socket or a device nothing is read.
+
+    Raises:
+        OSError: the file cannot be read, or is no regular one.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # otherwise a pipe would wait
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        return file.read()
 
 
 def _umask() -> int:

@@ -19,16 +19,18 @@ from fmnbench.board.flags import (
 )
 from fmnbench.board.labels import labels
 from fmnbench.board.latent_free import with_references
+from fmnbench.board.limits import within_limits
 from fmnbench.board.published import Published
 from fmnbench.board.ranking import ranking
 from fmnbench.board.relations import Relations, changed_settings
 from fmnbench.board.rows import Line, Sheet, sheets
 from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
+from fmnbench.board.times import time_cell
 from fmnbench.board.tuned import with_tuned
 from fmnbench.board.verdicts import MARGINS, MARGINS_OF_TEXTS
 from fmnbench.records.definitions import Definitions
-from fmnbench.spec import TRAIN_PROCESSOR, Result, Task
+from fmnbench.spec import Result, Task
 
 TARGETS = ("density", "coverage")  # should have the value of real data, not the largest one
 REFERENCES = {  # label -> metrics of the table whose reference it is
@@ -37,7 +39,6 @@ REFERENCES = {  # label -> metrics of the table whose reference it is
 }
 PREFIX = "reference."  # of a reference's metric in a record
 STALE = "the row comes from older data or older versions; it is compared with no other row"
-BY_CLOCK = "wall-clock time, which includes other work on the machine"
 LONGEST = 160  # characters of an error that a footnote shows
 
 
@@ -58,6 +59,7 @@ def boards(
     its rows share, or all seeds if there are none.
     """
     relations = relations or Relations()
+    results = list(map(within_limits, results))
     found = sheets(results, with_published(results, expected, published))
     here = Definitions.here()
     made = [
@@ -195,7 +197,7 @@ def _hole(line: Line, seeds: Sequence[int]) -> str | None:
 
 def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> Cell:
     if metric == TIME:
-        return _time(line, table.plain, notes)
+        return time_cell(line, table.plain, notes)
     values = [result.metrics.get(metric, math.nan) for result in line.results.values()]
     bad = [
         seed for seed, value in zip(line.results, values, strict=True) if not math.isfinite(value)
@@ -211,7 +213,10 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
         marks = () if whole and not broken else (notes.add(f"{label}: {hole}"),)
         return Cell(hole=hole, notes=marks)
     if metric == "ppl" and len(values) > 1:
-        return Cell(n=len(values), mean=_perplexity(list(line.results.values())))
+        perplexity = _perplexity(list(line.results.values()))
+        if perplexity is None:
+            return Cell(hole="the values of ppl and nll are not of one model")
+        return Cell(n=len(values), mean=perplexity)
     definition = definition_flag(metric, line.results, table.definitions, table.several)
     flags = [ceiling_flag(metric, mean(values), table.ceilings), definition]
     return Cell(
@@ -224,11 +229,18 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
     )
 
 
-def _perplexity(results: Sequence[Result]) -> float:
-    """Returns the perplexity at the mean NLL: a mean of perplexities is that of the worst seed."""
+def _perplexity(results: Sequence[Result]) -> float | None:
+    """Returns the perplexity at the mean NLL: a mean of perplexities is that of the worst seed.
+
+    None where the two values of the first run cannot be of one model.
+    """
     metrics = results[0].metrics
-    per_nat = math.log(metrics["ppl"]) / metrics["nll"]  # texts per predicted token
-    return math.exp(per_nat * mean([result.metrics["nll"] for result in results]))
+    try:
+        per_nat = math.log(metrics["ppl"]) / metrics["nll"]  # texts per predicted token
+        found = math.exp(per_nat * mean([result.metrics["nll"] for result in results]))
+    except (KeyError, ValueError, ArithmeticError):  # no NLL, none above 0, or an overflow
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _with_middle(metric: str, cell: Cell, line: Line) -> Cell:
@@ -237,30 +249,6 @@ def _with_middle(metric: str, cell: Cell, line: Line) -> Cell:
         return cell
     values = [result.metrics[metric] for result in line.results.values()]
     return dataclasses.replace(cell, middle=(statistics.median(values), min(values), max(values)))
-
-
-def _time(line: Line, plain: Mapping[int, Result], notes: Notes) -> Cell:
-    """Returns the training time per that of the plain VAE, the mean over shared seeds."""
-    pairs = [(result, plain[seed]) for seed, result in line.results.items() if seed in plain]
-    pairs = [
-        pair for pair in pairs if all(result.timings.get("train", 0.0) > 0 for result in pair)
-    ]
-    if not pairs or line.differs:
-        return Cell(hole="no training time of a plain VAE to compare with")
-    if any(_machine(ours) != _machine(theirs) for ours, theirs in pairs):
-        hole = "measured on another device or with another number of threads than the plain VAE"
-        return Cell(hole=hole, notes=(notes.add(hole),))
-    both = [result for pair in pairs for result in pair]
-    # other work on the machine hardly adds to a processor's seconds
-    measure = TRAIN_PROCESSOR if all(TRAIN_PROCESSOR in each.timings for each in both) else "train"
-    ratios = [ours.timings[measure] / theirs.timings[measure] for ours, theirs in pairs]
-    by_clock = measure == "train" and both[0].provenance.device == "cpu"
-    marks = (notes.add(BY_CLOCK),) if by_clock else ()
-    return Cell(n=len(ratios), mean=mean(ratios), notes=marks)
-
-
-def _machine(result: Result) -> tuple[str, int]:
-    return result.provenance.device_name, result.provenance.threads
 
 
 def _plain(sheet: Sheet, seeds: Sequence[int]) -> Mapping[int, Result]:

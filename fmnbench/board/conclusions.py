@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from fmnbench.board.base import Board, Conclusion, Found, Row
+from fmnbench.board.limits import within_limits
 from fmnbench.board.rows import covers
 from fmnbench.board.statistics import holm
 from fmnbench.board.verdicts import ERROR, Sample, p_value, sample
@@ -33,7 +34,7 @@ def with_conclusions(
     has a board.
     """
     by_name = {board.track.name: board for board in standards}
-    by_key = {result.spec.key: result for result in results}
+    by_key = {result.spec.key: within_limits(result) for result in results}
     made = []
     for board in reports:
         judge = by_name.get(judges.get(board.track.name, "")) or by_name.get(board.track.name)

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -19,6 +19,8 @@ class Record(Result):
 
     `checksum` is the SHA-256 in hex of the canonical JSON of all other fields, `key` among them.
     """
+
+    __pydantic_config__: ClassVar = pydantic.ConfigDict(allow_inf_nan=False)
 
     key: str
     checksum: str
@@ -51,9 +53,10 @@ def dump(result: Result) -> bytes:
 def parse(data: bytes, name: str) -> Record:
     """Returns the record that bytes hold.
 
-    Bytes that are truncated, altered, of another schema or of another key are a RecordError that
-    starts with `name` and says what is wrong: a NewerRecord where the schema is a later one, or
-    where an unaltered record has fields that this version does not know.
+    Bytes that are truncated, altered, of another schema or of another key, or that hold a number
+    that is not finite, are a RecordError that starts with `name` and says what is wrong: a
+    NewerRecord where the schema is a later one, or where an unaltered record has fields that this
+    version does not know.
     """
     try:
         record = _as_written(_reader()(data, strict=True, extra="forbid"), data)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fmnbench.errors import RecordError, UsageError
-from fmnbench.files import write_atomically
+from fmnbench.files import read_regular, write_atomically
 from fmnbench.records import schema
 from fmnbench.spec import KEY_LENGTH, Result
 
@@ -69,11 +69,11 @@ class Store:
     def load(self, path: Path) -> Result:
         """Returns the result in a file of this store.
 
-        A file that is truncated, altered, of another schema or in the wrong place is a
-        RecordError that names it and says what is wrong.
+        A file that is truncated, altered, of another schema or in the wrong place, or that is no
+        regular file, is a RecordError that names it and says what is wrong.
         """
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
         except OSError as error:
             raise RecordError(f"{path}: cannot be read: {error.strerror}.") from None
         record = schema.parse(data, str(path))

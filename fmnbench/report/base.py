@@ -197,9 +197,9 @@ def _published(row: Row, board: Board) -> TextRow:
 
 def _beside(compared: Beside, decimals: int) -> str:
     """Returns ours − published with its interval, and whether the order is reversed."""
-    text = f" {compared.difference:+.{decimals}f}"
+    text = f" {_plain(compared.difference, decimals, '+')}"
     if compared.half_width is not None:
-        width = f"{compared.half_width:.{decimals}f}"
+        width = _plain(compared.half_width, decimals)
         text += f" ± {width}" if float(width) else f" ± <{10.0**-decimals:.{decimals}f}"
     return text + (", order reversed" if compared.is_reversed else "")
 
@@ -222,9 +222,9 @@ def _difference(cell: Cell) -> str:
     """Returns a difference from the plain VAE: its interval, and the verdict, if there is one."""
     if cell.mean is None:
         return ""
-    text = f"{cell.mean:+.2f}"
+    text = _plain(cell.mean, 2, "+")
     if cell.half_width is not None:
-        text += f" ± {cell.half_width:.2f}"
+        text += f" ± {_plain(cell.half_width, 2)}"
     seeds = f" ({cell.seeds} seeds)" if cell.seeds else ""
     return f"{text} {cell.verdict}{seeds}" if cell.verdict else text
 
@@ -232,8 +232,13 @@ def _difference(cell: Cell) -> str:
 def _middle(column: Column, median: float, lowest: float, highest: float) -> TextCell:
     """Returns the median and the range of a row whose seeds differ in kind."""
     decimals = 1 if column.unit == COUNT else 2
-    spread = f"[{lowest:.{decimals}f}, {highest:.{decimals}f}]"
-    return TextCell(text=f"{median:.{decimals}f}", spread=spread)
+    spread = f"[{_plain(lowest, decimals)}, {_plain(highest, decimals)}]"
+    return TextCell(text=_plain(median, decimals), spread=spread)
+
+
+def _plain(value: float, decimals: int, sign: str = "") -> str:
+    """Returns a number with so many decimals, a power of ten from a million on."""
+    return f"{value:{sign}.2e}" if abs(value) >= HUGE else f"{value:{sign}.{decimals}f}"
 
 
 def _number(column: Column, mean: float | None, std: float | None) -> TextCell:
