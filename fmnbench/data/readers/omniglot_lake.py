@@ -120,7 +120,12 @@ def _files_of_zip(path: Path) -> Iterator[tuple[str, bytes]]:
                 if _counts(member.filename):
                     place = f"{path}/{member.filename}"
                     _require_small(member.file_size, place)
-                    yield place, archive.read(member)
+                    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                        raise DataError(f"{place} is compressed by a method other than deflate.")
+                    with archive.open(member) as stream:
+                        png = stream.read(LARGEST_PNG + 1)  # it may have more than it says
+                    _require_small(len(png), place)
+                    yield place, png
     except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
         raise DataError(
             f"{path} is not a whole zip archive ({error}); expected {FORM}."

@@ -11,6 +11,9 @@ from fmnbench.errors import DataError
 
 FORM = "UTF-8 text, one document a line"
 START, END = "<s>", "</s>"
+MOST_WORDS = 100_000  # of a text, where the user names no other number
+ROOM = 200_000_000  # bytes that padded rows may take, however small their file
+ID = 4  # bytes of a word's id
 LABEL = re.compile(r"\d+\t")
 VALIDATION_NAMES = ("val", "valid", "validation")
 VOCABULARY_FILE = "vocab.txt"
@@ -95,8 +98,8 @@ def read_files(paths: Sequence[Path], *, longest: int | None = None) -> FilesTex
     dropped. Empty lines, and lines of more than `longest` words, are counted and left out.
 
     Raises:
-        DataError: a file is missing, binary, a web page or has no document, or only some lines
-            begin with a label.
+        DataError: a file is missing, binary, a web page or has no document, only some lines
+            begin with a label, or a text is so long that rows of its length would fill the memory.
     """
     lines = {path: _lines(path) for path in paths}
     labelled = _labelled(lines)
@@ -107,19 +110,27 @@ def read_files(paths: Sequence[Path], *, longest: int | None = None) -> FilesTex
 
 def _labelled(lines: Mapping[Path, Sequence[str]]) -> bool:
     """Whether all lines of all files have a label; DataError where only some have."""
-    texts = [(path, number, line) for path in lines for number, line in _numbered(lines[path])]
-    marked = [LABEL.match(line) is not None for _, _, line in texts]
-    if any(marked) and not all(marked):
-        path, number, _ = texts[marked.index(False)]
+    marked, texts, bare = 0, 0, None
+    for path, number, line in _numbered(lines):
+        texts += 1
+        if LABEL.match(line):
+            marked += 1
+        elif bare is None:
+            bare = f"{path}, line {number}"
+    if marked and bare:
         raise DataError(
-            f"{sum(marked):,} of {len(texts):,} lines begin with a number and a tab, as a label "
-            f"does, but {path}, line {number}, does not; either all lines have a label or none."
+            f"{marked:,} of {texts:,} lines begin with a number and a tab, as a label "
+            f"does, but {bare}, does not; either all lines have a label or none."
         )
-    return any(marked)
+    return marked > 0
 
 
-def _numbered(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+def _numbered(lines: Mapping[Path, Sequence[str]]) -> Iterator[tuple[Path, int, str]]:
+    """Yields the lines that are not empty, with their numbers."""
+    for path in lines:
+        for number, line in enumerate(lines[path], start=1):
+            if line and not line.isspace():
+                yield path, number, line
 
 
 def _places(folder: Path, name: str) -> list[Path]:
@@ -167,25 +178,44 @@ def _lines(path: Path) -> list[str]:
 
 def _documents(path: Path, lines: Sequence[str], longest: int | None, labelled: bool) -> FileTexts:
     """Returns the documents of one file and how many of its lines were left out."""
-    documents, empty, over_long = [], 0, 0
-    for line in lines:
-        words = _words(line.partition("\t")[2] if labelled else line)
+    documents, empty, over_long, most = [], 0, 0, 0
+    for number, line in enumerate(lines, start=1):
+        words = _words(line.partition("\t")[2] if labelled else line, longest or MOST_WORDS)
         if not words:
             empty += 1
         elif longest is not None and len(words) > longest:
             over_long += 1
+        elif longest is None and len(words) > MOST_WORDS:
+            raise DataError(
+                f"{path}, line {number}: a text of more than {MOST_WORDS:,} words; --longest N "
+                "leaves out texts of more than N words."
+            )
         else:
             documents.append(" ".join(words))
+            most = max(most, len(words))
     if not documents:
         raise DataError(
             f"{path} has no document: {empty:,} lines are empty and {over_long:,} over-long."
         )
+    _require_room(path, len(documents), most, longest)
     return FileTexts(documents, empty, over_long)
 
 
-def _words(line: str) -> list[str]:
-    """Returns the words of a line without <s> and </s>."""
-    words = line.split()
+def _require_room(path: Path, rows: int, most: int, longest: int | None) -> None:
+    """Raises DataError where rows of the longest text's length are far larger than their file."""
+    padded, room = rows * most * ID, max(ROOM, 4 * path.stat().st_size)
+    if padded > room:
+        given = f" (--longest {longest:,} was given)" if longest is not None else ""
+        raise DataError(
+            f"{path}: {rows:,} rows as long as its longest text, {most:,} words, take "
+            f"{padded / 1e9:.1f} GB; --longest N leaves out texts of more than N words{given}; "
+            f"up to --longest {room // (rows * ID)} they fit."
+        )
+
+
+def _words(line: str, most: int) -> list[str]:
+    """Returns the words of a line without <s> and </s>; of more than `most` the last are one."""
+    words = line.split(maxsplit=most + 2)
     if words and words[0] == START:
         del words[0]
     if words and words[-1] == END:
