@@ -1,5 +1,6 @@
 """Plug-in files: all that one declares, in every register."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def load_plugin(path: Path) -> None:
         example = '@critics.register("name")'
         raise UsageError(f"{path} registers nothing; a component has a decorator {example}.")
     try:
-        _require_running(found, path.resolve())
+        with contextlib.chdir(Path.cwd()):  # other paths mean the same after the import
+            _require_running(found, path.resolve())
     except UsageError:
         for registry in REGISTRIES.values():
             for entry in registry.entries():

@@ -11,7 +11,7 @@ import pytest
 import fmnbench as package
 from fmnbench.files import benchmark_files
 from fmnbench.planning.plan import Selection, tasks
-from fmnbench.registry import critics
+from fmnbench.registry import critics, load_plugin, metrics
 
 BUILT_IN = {entry.name for entry in critics.entries() if entry.origin == "built-in"}
 MARGIN = '''
@@ -262,3 +262,17 @@ def test_a_file_of_the_package_that_is_not_python_is_broken_and_stops_nothing_el
     )
     assert lines[1].startswith("left out: The critic 'neural' is broken: ModuleNotFoundError: No ")
     assert "1 of 1 run done" in done.out
+
+
+def test_a_plug_in_that_changes_the_folder_when_it_is_imported_leaves_it_as_it_was(
+    tmp_path, registers, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "wandering.py"
+    path.write_text(
+        "import os\nfrom fmnbench.registry import metrics\nos.chdir('/')\n\n"
+        "@metrics.register('wandering')\ndef wandering(evaluation):\n    return 1.0\n"
+    )
+    load_plugin(path)
+    assert "wandering" in metrics.names()
+    assert Path.cwd() == tmp_path
