@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from types import FrameType
 
 STDERR, INTERRUPTED = 2, 130  # a file descriptor and an exit code; nothing else is imported yet
@@ -15,7 +16,13 @@ def main() -> None:
     from fmnbench.cli.main import main as command_line  # a tenth of a second or more
 
     signal.signal(signal.SIGINT, interrupt)
-    command_line()
+    try:
+        command_line()
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # to take torch apart would keep the user waiting for seconds
+        raise
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

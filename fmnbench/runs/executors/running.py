@@ -61,8 +61,9 @@ class Clock:
 
 def end(all_running: Sequence[Running], read: Callable[[Running], None] | None = None) -> None:
     """Ends workers and all that they have started; `read` hears what they have said before."""
+    # first: as long as workers live, the children of their children can be told
+    session.end(*[running.pid for running in all_running])
     for running in all_running:
-        session.end(running.pid)  # while the children of its children can still be told
         running.process.kill()
     for running in all_running:
         running.process.join(GRACE)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,19 +29,22 @@ def lead() -> None:
     os.environ[MARK] = str(os.getpid())
 
 
-def end(leader: int) -> None:
-    """Kills all processes of a leader's session and those that they started, but this one."""
+def end(*leaders: int) -> None:
+    """Kills all processes of leaders' sessions and those that they started, but this one."""
     if not PROC.is_dir():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, signal.SIGKILL)
+        for leader in leaders:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGKILL)
         return
+    known: set[int] = set()
     for _ in range(ROUNDS):
-        found = _members(leader)
-        if not found:
-            return
+        found = _members(leaders)
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        if found <= known:  # nothing has been started since they were told to end
+            return
+        known |= found
         time.sleep(PAUSE)
 
 
@@ -49,30 +53,31 @@ def is_alive(pid: int) -> bool:
     return _process(pid) is not None
 
 
-def _members(leader: int) -> list[int]:
-    """Returns the processes that end with a leader, itself among them, but not this one."""
+def _members(leaders: Sequence[int]) -> set[int]:
+    """Returns the processes that end with their leaders, these among them, but not this one."""
     everything = _processes()
-    members = {leader}
+    members = set(leaders)
     while True:
         more = {
             each.pid
             for each in everything
-            if each.pid not in members and (each.session == leader or each.parent in members)
+            if each.pid not in members and (each.session in leaders or each.parent in members)
         }
         if not more:
             break
         members |= more
     alive = {each.pid for each in everything}
-    members |= {pid for pid in alive - members if _is_marked(pid, leader)}
-    return sorted((members & alive) - {os.getpid()})
+    members |= {pid for pid in alive - members if _is_marked(pid, leaders)}
+    return (members & alive) - {os.getpid()}
 
 
-def _is_marked(pid: int, leader: int) -> bool:
+def _is_marked(pid: int, leaders: Sequence[int]) -> bool:
     try:
         environment = (PROC / str(pid) / "environ").read_bytes()
     except OSError:  # it has ended, or is another user's
         return False
-    return f"{MARK}={leader}".encode() in environment.split(b"\0")
+    found = environment.partition(f"{MARK}=".encode())[2].partition(b"\0")[0]
+    return found.isdigit() and int(found) in leaders
 
 
 def _processes() -> list[Process]:
