@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fmnbench.cli.options import DEFAULT_STORE, StoreOption, require_folder
+from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.records.bundle import export_bundle, import_bundle
 from fmnbench.records.store import Store
@@ -31,9 +32,9 @@ def export_results(
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     require_folder(store, exists=True)
     count, errors = export_bundle(Store(store), file, track or [])
-    typer.echo(f"{count} record{' is' if count == 1 else 's are'} in {file}.")
+    say(f"{count} record{' is' if count == 1 else 's are'} in {file}.")
     for error in errors:
-        typer.echo(f"{error.label}, left out: {error}", err=True)
+        say(f"{error.label}, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 
@@ -58,7 +59,7 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
         "here with the same numbers from another run": arrival.repeated,
     }
     counts = [f"{count} {what}" for what, count in parts.items() if count]
-    typer.echo(f"Records: {', '.join(counts) or 'none added'}.")
+    say(f"Records: {', '.join(counts) or 'none added'}.")
     for line in arrival.refused:
-        typer.echo(f"left out: {line}", err=True)
+        say(f"left out: {line}", err=True)
     return SOME_FAILED if arrival.refused else 0

@@ -1,6 +1,5 @@
 """`fmnbench data`: which datasets are installed, and how the others are."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from fmnbench.cli.data_display import Display
 from fmnbench.cli.data_listing import SHOWN, counted_rows, paragraphs, percent, rows
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins, positive_integer
-from fmnbench.cli.text import print_definitions
+from fmnbench.cli.text import print_definitions, say, say_json
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.cli.verbs import Verbs
 from fmnbench.data.acquire import fetch, import_files, verify
@@ -39,7 +38,7 @@ def list_data(as_json: JsonOption = False, plugin: PluginOption = None) -> None:
     load_plugins(plugin)
     lines = rows()
     if as_json:
-        typer.echo(json.dumps(lines, indent=2, ensure_ascii=False))
+        say_json(lines)
     else:
         print_definitions("datasets", {str(line["name"]): paragraphs(line) for line in lines})
 
@@ -122,16 +121,16 @@ def verify_data(
     load_plugins(plugin)
     names = [name] if name else installed()
     if not names:
-        typer.echo("No dataset is installed.")
+        say("No dataset is installed.")
     failed = 0
     for each in names:
         try:
             manifest = verify(each)
         except (DataError, DataMissing) as error:
             failed += 1
-            typer.echo(f"{each}: {error}", err=True)
+            say(f"{each}: {error}", err=True)
         else:
-            typer.echo(f"{each}: as recorded, {manifest.sha256[:SHOWN]}")
+            say(f"{each}: as recorded, {manifest.sha256[:SHOWN]}")
     return SOME_FAILED if failed else 0
 
 
@@ -151,17 +150,17 @@ def path_of_data(
       fmnbench data path omniglot
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     load_plugins(plugin)
-    typer.echo(cache_folder() if name is None else cached_dataset(name).data().folder)
+    say(cache_folder() if name is None else cached_dataset(name).data().folder)
 
 
 def _print_installed(manifest: Manifest) -> None:
     """Prints what was installed, from where, and what was left out."""
-    typer.echo(f"{manifest.name}: {counted_rows(manifest.statistics)} from {manifest.source}")
+    say(f"{manifest.name}: {counted_rows(manifest.statistics)} from {manifest.source}")
     for kind, count in manifest.dropped.items():
         if count:
-            typer.echo(f"{count:,} {kind} lines left out")
+            say(f"{count:,} {kind} lines left out")
     if manifest.labelled:
-        typer.echo("labels dropped: every line begins with a number and a tab")
+        say("labels dropped: every line begins with a number and a tab")
     if manifest.statistics.get("unknown"):
-        typer.echo(f"words not in the vocabulary: {percent(manifest.statistics)}")
-    typer.echo(f"fingerprint {manifest.sha256}")
+        say(f"words not in the vocabulary: {percent(manifest.statistics)}")
+    say(f"fingerprint {manifest.sha256}")

@@ -13,6 +13,7 @@ from rich.console import Console
 from fmnbench.board import Board, Protocol, Relations, boards, with_conclusions
 from fmnbench.board.published import published, with_copies
 from fmnbench.board.relations import changed_settings
+from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import write_atomically
@@ -62,13 +63,13 @@ def show(request: Request) -> int:
     _print(made, request)
     changed = [] if request.tracks else [name for name in stored if _is_changed(name, chosen)]
     if changed:
-        typer.echo(
+        say(
             f"Not shown, as settings of the suite were changed: {', '.join(changed)}. "
             "`fmnbench report --track NAME` shows such a table.",
             err=True,
         )
     for error in errors:
-        typer.echo(f"{error.label}, left out: {error}", err=True)
+        say(f"{error.label}, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 
@@ -77,7 +78,7 @@ def _draw(made: Sequence[Board], results: Sequence[Result], store: Store) -> Non
 
     draw_information(made, results, _figures(store.folder))
     for key, reason in draw(made, results, store, _figures(store.folder)).items():
-        typer.echo(f"no picture of {key}: {reason}", err=True)
+        say(f"no picture of {key}: {reason}", err=True)
 
 
 def _print(made: Sequence[Board], request: Request) -> None:

@@ -2,14 +2,13 @@
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
-from fmnbench.cli.text import UNBROKEN, method_name, print_definitions
+from fmnbench.cli.text import UNBROKEN, method_name, print_definitions, say, say_json
 from fmnbench.errors import unknown
 from fmnbench.planning.suite_file import all_suites
 from fmnbench.registry import REGISTRIES, Entry, Range
@@ -46,11 +45,11 @@ def list_command(
     chosen = [what] if what else [name for name in WHAT if name != "tasks"]
     tables = {name: rows(name) for name in chosen}
     if as_json:
-        typer.echo(json.dumps(tables[what] if what else tables, indent=2, ensure_ascii=False))
+        say_json(tables[what] if what else tables)
         return
     for number, (title, lines) in enumerate(tables.items()):
         if number:
-            typer.echo()
+            say()
         if title == "tasks":
             _print_tasks(lines)
         else:
@@ -93,7 +92,7 @@ def _print_tasks(lines: Sequence[Row]) -> None:
         itertools.groupby(lines, key=lambda row: row["suite"])
     ):
         if number:
-            typer.echo()
+            say()
         tracks: dict[str, list[Row]] = {}
         for task in tasks:
             tracks.setdefault(str(task["track"]), []).append(task)

@@ -14,6 +14,7 @@ import fmnbench
 from fmnbench.cli.usage import BROKEN_PIPE, SOME_FAILED, WRONG_USAGE, complaint
 from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import FmnbenchError, UsageError
+from fmnbench.printable import printable
 
 STDOUT, STDERR = 1, 2  # file descriptors
 NO_OUTPUT = (
@@ -152,5 +153,5 @@ def _gone() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"error: {printable(message)}", err=True)
     return code

@@ -1,6 +1,5 @@
 """`fmnbench results`: the records of a store, one line each or one in full."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, get_args
 
@@ -13,10 +12,11 @@ from fmnbench.cli.options import (
     choice,
     require_folder,
 )
-from fmnbench.cli.text import print_table, row_name
+from fmnbench.cli.text import print_table, row_name, say, say_json
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.cli.verbs import Verb, Verbs
 from fmnbench.errors import unknown
+from fmnbench.printable import escaped
 from fmnbench.records.store import Store
 from fmnbench.spec import Result, Status, Track, compared
 
@@ -89,22 +89,20 @@ def list_results(
         if status in (None, result.status) and (not track or result.spec.track.name in track)
     ]
     if as_json:
-        typer.echo(json.dumps([_fields(each) for each in chosen], indent=2, ensure_ascii=False))
+        say_json([_fields(each) for each in chosen])
     elif chosen:
         print_table([_line(result) for result in chosen])
     else:
-        typer.echo("No records.")
+        say("No records.")
     for error in errors:
-        typer.echo(f"{error.label}: {error}", err=True)
+        say(f"{error.label}: {error}", err=True)
     return SOME_FAILED if errors else 0
 
 
 def show_result(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, or the first digits of it.")],
     store: StoreOption = DEFAULT_STORE,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the record's file as it is.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record's file.")] = False,
 ) -> None:
     """Show one record: how it ended, its spec, metrics, timings and provenance.
 
@@ -117,7 +115,7 @@ def show_result(
     path = opened.find(key)
     result = opened.load(path)
     if as_json:
-        typer.echo(path.read_text(encoding="utf-8"), nl=False)
+        typer.echo("\n".join(map(escaped, path.read_text(encoding="utf-8").split("\n"))), nl=False)
     else:
         _print(result)
 
@@ -152,9 +150,9 @@ def _print(result: Result) -> None:
     spec, track = result.spec, result.spec.track
     _section(f"{spec.key}: {track.name}, {row_name(spec)}, seed {spec.seed}: {result.status}", {})
     if result.error:
-        typer.echo(result.error)
+        say(result.error)
     for attempt in result.history:
-        typer.echo(f"tried before: {attempt.status}: {attempt.error}")
+        say(f"tried before: {attempt.status}: {attempt.error}")
     _section("track", {name: getattr(track, name) for name in compared(Track) if name != "name"})
     _section(f"critic {spec.critic}", {**spec.critic_settings, "lambda": spec.lambda_})
     _section(f"objective {spec.objective}", spec.objective_settings)
@@ -168,10 +166,10 @@ def _print(result: Result) -> None:
 
 
 def _section(title: str, values: Mapping[str, object]) -> None:
-    typer.secho(title, bold=True)
+    say(title, bold=True)
     width = max(map(len, values), default=0)
     for name, value in values.items():
-        typer.echo(f"  {name:{width}}  {_shown(value)}".rstrip())
+        say(f"  {name:{width}}  {_shown(value)}".rstrip())
 
 
 def _shown(value: object) -> str:

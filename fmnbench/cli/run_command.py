@@ -20,7 +20,7 @@ from fmnbench.cli.options import (
 from fmnbench.cli.run_display import RunDisplay
 from fmnbench.cli.run_options import Names
 from fmnbench.cli.run_summary import ahead, print_outcome, print_plan
-from fmnbench.cli.text import lasting, row_name
+from fmnbench.cli.text import lasting, row_name, say
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import Plan, Selection, plan, tasks
@@ -130,7 +130,7 @@ def _show(found: Survey, *, measure: bool) -> int:
         found = _measured(found)
     print_plan(found)
     if found.unknown and not measure:
-        typer.echo("Add --measure to time a few steps of the rows of unknown cost.")
+        say("Add --measure to time a few steps of the rows of unknown cost.")
     return SOME_FAILED if errors or found.problems else 0
 
 
@@ -141,10 +141,10 @@ def _measured(found: Survey) -> Survey:
 
     def before(spec: RunSpec) -> None:
         names.append(f"{spec.track.name} {row_name(spec)}")
-        typer.echo(f"timing {len(names)} of {total}: {names[-1]}", err=True)
+        say(f"timing {len(names)} of {total}: {names[-1]}", err=True)
 
     def untimed(_spec: RunSpec, reason: str) -> None:
-        typer.echo(f"{names[-1]}: {reason}", err=True)
+        say(f"{names[-1]}: {reason}", err=True)
 
     return measured(found, before, untimed)
 
@@ -153,7 +153,7 @@ def _carry_out(chosen: Plan, found: Survey, *, yes: bool) -> int:
     """Runs what is left of a plan, if the user agrees to its length; returns the exit code."""
     _complain(found, [])
     if found.left:
-        typer.echo(ahead(found))
+        say(ahead(found))
         if found.seconds > DAY and not yes and not _agreed(found):
             return INTERRUPTED
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops it as Ctrl-C does
@@ -162,7 +162,7 @@ def _carry_out(chosen: Plan, found: Survey, *, yes: bool) -> int:
         if outcome.interrupted:
             display.interrupted()
     for error in outcome.corrupt.values():
-        typer.echo(f"corrupt record: {error}", err=True)
+        say(f"corrupt record: {error}", err=True)
     print_outcome(outcome)
     if outcome.interrupted:
         return INTERRUPTED
@@ -186,4 +186,4 @@ def _complain(found: Survey, more: list[str]) -> None:
         *more,
         *(f"left as it is: {error}" for error in found.newer.values()),
     ):
-        typer.echo(line, err=True)
+        say(line, err=True)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from fmnbench.printable import clean
+
 EVERY = 60.0  # seconds between lines on epochs; a shorter `run` writes none
 
 
@@ -26,4 +28,5 @@ class RunLog:
             return
         self._last = now
         date = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._console.print(f"{date} {text}", markup=False, highlight=False, soft_wrap=True)
+        line = clean(f"{date} {text}")
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

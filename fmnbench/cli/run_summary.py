@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import typer
-
-from fmnbench.cli.text import counted, lasting, print_table, row_name, run_name
+from fmnbench.cli.text import counted, lasting, print_table, row_name, run_name, say
 from fmnbench.planning.costs import Cost, row_key
 from fmnbench.runs.campaign import Outcome
 from fmnbench.runs.survey import Lack, Survey, by_row
@@ -38,17 +36,17 @@ def print_plan(found: Survey) -> None:
     print_table(rows)
     skipped = f", {len(found.skipped)} skipped" if found.skipped else ""
     stored = f"{len(found.stored)} in the store"
-    typer.echo(f"{counted(len(found.left), 'run')} to do, {stored}{skipped}.")
+    say(f"{counted(len(found.left), 'run')} to do, {stored}{skipped}.")
     _print_skipped(found.skipped)
     again = {spec.key: found.lacks[spec.key].metrics for spec in found.again}
     _print_measured(again, "to be measured again")
     _print_lacks({key: lack for key, lack in found.lacks.items() if key not in again})
     if found.seconds:
-        typer.echo(ahead(found))
+        say(ahead(found))
     if devices := sorted({cost.device for cost in used} - {""}):
-        typer.echo(f"Measured on {found.options.device.partition(':')[0]}: {', '.join(devices)}.")
+        say(f"Measured on {found.options.device.partition(':')[0]}: {', '.join(devices)}.")
     if any(cost.rough for cost in used):
-        typer.echo("≈ is the time of other rows of the track, or of a few steps on this machine.")
+        say("≈ is the time of other rows of the track, or of a few steps on this machine.")
 
 
 def ahead(found: Survey) -> str:
@@ -88,14 +86,14 @@ def print_outcome(outcome: Outcome) -> None:
     print_table(rows)
     for result in outcome.results.values():
         if result.status != "done":
-            typer.echo(_ending(result))
+            say(_ending(result))
     if not outcome.interrupted:
         for spec in outcome.left:
-            typer.echo(f"{run_name(spec)}: it left no record")
+            say(f"{run_name(spec)}: it left no record")
     _print_skipped(outcome.skipped)
     _print_measured(outcome.measured, "measured again")
     _print_lacks(outcome.lacks)
-    typer.echo(
+    say(
         f"{len(outcome.done)} of {counted(len(outcome.specs), 'run')} done; "
         f"their records are in {_shown(outcome.store)}."
     )
@@ -104,13 +102,13 @@ def print_outcome(outcome: Outcome) -> None:
 def _print_skipped(skipped: Mapping[str, str]) -> None:
     """Prints a line for each reason that runs are skipped for."""
     for reason, runs in Counter(skipped.values()).items():
-        typer.echo(f"{counted(runs, 'run')} skipped: {reason}")
+        say(f"{counted(runs, 'run')} skipped: {reason}")
 
 
 def _print_measured(measured: Mapping[str, tuple[str, ...]], done: str) -> None:
     """Prints a line for each set of metrics that stored records get."""
     for names, records in Counter(measured.values()).items():
-        typer.echo(f"{counted(records, 'record')} {done}: {', '.join(names)}")
+        say(f"{counted(records, 'record')} {done}: {', '.join(names)}")
 
 
 def _print_lacks(lacks: Mapping[str, Lack]) -> None:
@@ -118,7 +116,7 @@ def _print_lacks(lacks: Mapping[str, Lack]) -> None:
     for lack, records in Counter(lacks.values()).items():
         verb = "lacks" if records == 1 else "lack"
         names = ", ".join(lack.metrics)
-        typer.echo(f"{counted(records, 'record')} {verb} the present {names}: {lack.why}")
+        say(f"{counted(records, 'record')} {verb} the present {names}: {lack.why}")
 
 
 def _shown(path: Path) -> Path:

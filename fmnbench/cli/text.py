@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import typer
 
+from fmnbench.printable import clean, json_text, printable
 from fmnbench.spec import RunSpec
 
 UNITS = (("days", 86_400), ("h", 3_600), ("min", 60))
@@ -42,6 +43,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def say(text: object = "", *, err: bool = False, bold: bool = False) -> None:
+    """Prints one line, in which nothing can steer a terminal, whoever wrote it."""
+    typer.secho(clean(str(text)), err=err, bold=bold or None)
+
+
+def say_json(value: object) -> None:
+    """Prints a value as JSON with an escape for each character that could steer a terminal."""
+    typer.echo(json_text(value, indent=2))
+
+
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     """Prints rows under the keys of the first, each on one line, with no cell cut off."""
     lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
@@ -53,12 +64,12 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
 
 def print_definitions(title: str, definitions: Mapping[str, Sequence[str]]) -> None:
     """Prints names with paragraphs beside them, folded at the terminal's width."""
-    typer.secho(title, bold=True)
+    say(title, bold=True)
     indent = max(map(len, definitions), default=0) + 4
     width = max(shutil.get_terminal_size().columns, indent + NARROWEST)
     for name, paragraphs in definitions.items():
         text = [
-            line.replace(UNBROKEN, " ")
+            clean(line)  # UNBROKEN too
             for paragraph in paragraphs
             if paragraph
             for line in textwrap.wrap(
@@ -70,10 +81,10 @@ def print_definitions(title: str, definitions: Mapping[str, Sequence[str]]) -> N
             )
         ]
         first = text[0][indent:] if text else ""
-        typer.echo(f"  {name}".ljust(indent) + first)
+        say(f"  {name}".ljust(indent) + first)
         for line in text[1:]:
-            typer.echo(line)
+            say(line)
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else printable(str(value))

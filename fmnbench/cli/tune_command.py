@@ -17,6 +17,7 @@ from fmnbench.cli.options import (
     positive_integer,
     require_folder,
 )
+from fmnbench.cli.text import say
 from fmnbench.cli.usage import WRONG_USAGE
 from fmnbench.errors import UsageError
 from fmnbench.planning.plan import Selection
@@ -149,7 +150,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         return WRONG_USAGE
     for row in found.missing:
         name = row.track.dataset
-        typer.echo(f"left out: {row.track.name}: Dataset '{name}' is not installed", err=True)
+        say(f"left out: {row.track.name}: Dataset '{name}' is not installed", err=True)
     options = RunOptions(
         store=store, jobs=jobs or 0, device=device, timeout=timeout, plugins=plugins
     )

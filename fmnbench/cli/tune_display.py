@@ -10,6 +10,7 @@ from rich.table import Column
 
 from fmnbench.cli.text import run_name
 from fmnbench.cli.tune_tables import named
+from fmnbench.printable import clean
 from fmnbench.runs.executors.base import Event
 from fmnbench.tune.definition import Definition
 from fmnbench.tune.search import Study
@@ -77,7 +78,7 @@ class TuneDisplay:
     def _say(self, text: str) -> None:
         if self._progress.disable:
             date = time.strftime("%Y-%m-%d %H:%M:%S")
-            line = f"{date} {self._definition.name}: {text}"
+            line = clean(f"{date} {self._definition.name}: {text}")
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

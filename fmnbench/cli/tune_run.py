@@ -1,13 +1,11 @@
 """Carrying out studies for `fmnbench tune`, with their progress shown."""
 
 import dataclasses
-import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
+from fmnbench.cli.text import say, say_json
 from fmnbench.cli.tune_display import TuneDisplay
 from fmnbench.cli.tune_tables import print_study
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
@@ -52,7 +50,7 @@ def carry_out_studies(
             print_study(study)
         left = asked.trials - len(study.trials)
         if study.interrupted or (until is not None and left > 0 and not study.problems):
-            typer.echo(f"Stopped with {left} trials left; the same command goes on.", err=True)
+            say(f"Stopped with {left} trials left; the same command goes on.", err=True)
         if study.interrupted:
             break
     if as_json:
@@ -82,7 +80,7 @@ def show_studies(store: Path, track: str | None, *, as_json: bool) -> None:
 def print_json(studies: Sequence[Summary]) -> None:
     """Prints studies as a JSON list."""
     values = [dataclasses.asdict(study) for study in studies]
-    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    say_json(values)
 
 
 def print_missing(rows: Sequence[Task], critic: str) -> None:
@@ -105,4 +103,5 @@ def print_missing(rows: Sequence[Task], critic: str) -> None:
             for other in made.smaller
             if cache.manifest(other) is not None
         ]
-        typer.echo("\n".join(lines), err=True)
+        for line in lines:
+            say(line, err=True)

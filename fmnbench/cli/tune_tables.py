@@ -3,12 +3,11 @@
 import datetime
 from collections.abc import Mapping, Sequence
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from fmnbench.board.labels import value
-from fmnbench.cli.text import counted, lasting, print_table
+from fmnbench.cli.text import counted, lasting, print_table, say
 from fmnbench.planning.costs import recorded_costs, row_key
 from fmnbench.records.store import Store
 from fmnbench.runs.executors.base import RunOptions
@@ -27,22 +26,22 @@ def print_study(study: Summary) -> None:
     if not console.is_terminal:
         console = Console(width=WIDTH)
     console.print(_table(study))
-    typer.echo(_made(study))
+    say(_made(study))
     if study.choice is None:
-        typer.echo(f"Nothing is chosen: {study.reason}.")
+        say(f"Nothing is chosen: {study.reason}.")
     else:
-        typer.echo(f"Chosen: {named(study.choice.values)}: {study.reason}.")
+        say(f"Chosen: {named(study.choice.values)}: {study.reason}.")
         if study.alone:
             picks = [named(each) if each else "nothing" for each in study.alone.values()]
-            typer.echo(f"Choice noise: each seed alone would have chosen {'; '.join(picks)}.")
+            say(f"Choice noise: each seed alone would have chosen {'; '.join(picks)}.")
         else:
-            typer.echo("Choice noise: not known with one seed; --seeds 3 shows it.")
+            say("Choice noise: not known with one seed; --seeds 3 shows it.")
     for line in study.warnings:
-        typer.echo(f"Warning: {line}")
+        say(f"Warning: {line}")
     for line in study.problems:
-        typer.echo(f"{study.method} on {study.track}: {line}", err=True)
+        say(f"{study.method} on {study.track}: {line}", err=True)
     if study.suite is not None:
-        typer.echo(f"Next: fmnbench run --suite {study.suite} --seeds 3")
+        say(f"Next: fmnbench run --suite {study.suite} --seeds 3")
 
 
 def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
@@ -74,12 +73,12 @@ def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
     rest = f", and {counted(unknown, 'run')} of unknown cost" if unknown else ""
     if total:
         end = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=total)
-        typer.echo(
+        say(
             f"About {lasting(total)} with --jobs {options.jobs} on {options.device}{rest}; done "
             f"by {end:%Y-%m-%d %H:%M}."
         )
     elif unknown:
-        typer.echo(f"The cost of {counted(unknown, 'run')} is not known yet.")
+        say(f"The cost of {counted(unknown, 'run')} is not known yet.")
 
 
 def named(values: Mapping[str, Number]) -> str:

@@ -14,7 +14,7 @@ from fmnbench.cli.options import (
     require_folder,
 )
 from fmnbench.cli.run_display import RunDisplay
-from fmnbench.cli.text import counted, run_name
+from fmnbench.cli.text import counted, run_name, say
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.errors import UsageError, unknown
 from fmnbench.planning.suite import relations
@@ -69,11 +69,11 @@ def verify_results(  # noqa: PLR0913, PLR0917 - one parameter an option
     with RunDisplay([each.spec for each in chosen]) as display:
         found = verify(chosen, known, options, tolerances, display.show)
     for each in found:
-        typer.echo(_line(each))
+        say(_line(each))
     for error in errors:
-        typer.echo(f"{error.label}: {error}", err=True)
+        say(f"{error.label}: {error}", err=True)
     good = sum(each.outcome in GOOD for each in found)
-    typer.echo(f"{good} of {counted(len(found), 'record')} verified.")
+    say(f"{good} of {counted(len(found), 'record')} verified.")
     return 0 if good == len(found) and not errors else SOME_FAILED
 
 

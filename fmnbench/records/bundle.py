@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from fmnbench.data.sources.archives import extract
 from fmnbench.errors import DataError, RecordError, UsageError, unknown
 from fmnbench.files import write_atomically
+from fmnbench.printable import printable
 from fmnbench.records import schema
 from fmnbench.records.store import WORK, Store
 from fmnbench.spec import Attempt, Result
@@ -99,7 +100,7 @@ def import_bundle(store: Store, source: Path) -> Arrival:
                     if ending in counts:
                         counts[ending] += 1
                     else:
-                        refused.append(_printable(f"{name}: {ending}"))
+                        refused.append(printable(f"{name}: {ending}"))
         except OSError as error:
             raise UsageError(f"{store.folder} cannot be written: {error.strerror}.") from None
     return Arrival(**counts, refused=tuple(refused))
@@ -166,7 +167,7 @@ def _unpack(source: Path, unpacked: Store) -> list[str]:
             schema.dump(result)
         except (RecordError, UsageError) as error:  # the latter for the name of a track
             reason = str(error).removeprefix(f"{unpacked.folder}/")
-            raise RecordError(_printable(f"{source}: {reason}")) from None
+            raise RecordError(printable(f"{source}: {reason}")) from None
         if place != path:
             raise RecordError(f"{source}: {name!r} is not where its record belongs.")
     return list(listed)
@@ -260,8 +261,3 @@ def _place(result: Result) -> str:
 def _origin(result: Result) -> str:
     made = result.provenance
     return f"{result.status} on {made.device_name} with torch {made.torch} at {made.started}"
-
-
-def _printable(text: str) -> str:
-    """Returns an untrusted text in which each control character is a question mark."""
-    return "".join(each if each.isprintable() else "?" for each in text)

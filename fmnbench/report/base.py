@@ -152,11 +152,6 @@ def mean_std(mean: float, std: float | None, decimals: int | None = None) -> tup
     return f"{mean:.{decimals}f}", f"({shown})"
 
 
-def printable(text: str) -> str:
-    """Returns a text as one line without control characters: no record can steer a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
 def superscript(numbers: tuple[int, ...]) -> str:
     """Returns footnote numbers as small raised digits."""
     return " ".join(str(number).translate(SUPERSCRIPTS) for number in numbers)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from fmnbench.board import Board, Row
 from fmnbench.board.statistics import mean
+from fmnbench.printable import printable
 from fmnbench.records.store import folder_name
-from fmnbench.report.base import Options, printable
+from fmnbench.report.base import Options
 from fmnbench.spec import Result, digest
 
 if TYPE_CHECKING:  # only who draws waits for it, and needs it installed

@@ -5,6 +5,7 @@ from importlib import resources
 from urllib.parse import quote
 
 from fmnbench.board import Board
+from fmnbench.printable import printable
 from fmnbench.report.base import (
     LINK,
     TEXTS,
@@ -12,7 +13,6 @@ from fmnbench.report.base import (
     arrow,
     name,
     pictures,
-    printable,
     record_links,
     text_rows,
     texts,

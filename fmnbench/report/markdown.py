@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from fmnbench.board import Board, Column
+from fmnbench.printable import printable
 from fmnbench.report.base import (
     LINK,
     TEXTS,
@@ -14,7 +15,6 @@ from fmnbench.report.base import (
     arrow,
     name,
     pictures,
-    printable,
     record_links,
     text_rows,
     texts,

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from fmnbench.board import Board, Column
+from fmnbench.printable import printable
 from fmnbench.report.base import (
     Options,
     TextCell,
     TextRow,
     arrow,
     name,
-    printable,
     text_rows,
     unit,
 )

@@ -179,7 +179,7 @@ def test_a_strangers_words_about_a_bad_record_do_not_steer_the_terminal(other, b
         put(members, first(members), json.dumps(whole).encode())
 
     changed(bundle, change)
-    with pytest.raises(RecordError, match=r"its key \?\[2J does not match its spec"):
+    with pytest.raises(RecordError, match=r"its key  ?\[2J does not match its spec"):
         import_bundle(other, bundle)
 
 

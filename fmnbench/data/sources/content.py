@@ -4,6 +4,8 @@ import html
 import re
 import tarfile
 
+from fmnbench.printable import printable
+
 HEAD = 1 << 16  # bytes that are enough to name a file, and to find the title of a web page
 TITLE = 80  # characters of a page's title that are shown
 _ARCHIVES = {
@@ -44,8 +46,7 @@ def page(head: bytes) -> str:
     found = re.search(rb"<title[^>]*>(.*?)</title", head, flags=re.DOTALL | re.IGNORECASE)
     if found is None:
         return "an HTML page"
-    text = " ".join(html.unescape(found[1].decode(errors="replace")).split())
-    title = "".join(letter for letter in text if letter.isprintable())  # no terminal codes
+    title = printable(html.unescape(found[1].decode(errors="replace")))
     return f"an HTML page titled '{title[:TITLE]}'" if title else "an HTML page"
 
 
