@@ -34,7 +34,9 @@ from fmnbench.report.captions import (
 from fmnbench.report.figures import ALT, caption, figure_link
 from fmnbench.report.overview import Overview, overview
 
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//"}
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//", "@": "@&NoBreak;"}
+# Renderers look for addresses after they decode entities: only another character parts them.
+WEB = re.compile(r"\bwww\.", re.IGNORECASE)  # a link without its protocol
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
 
 
@@ -57,7 +59,7 @@ def escape(text: str) -> str:
     text = printable(text)
     for character, entity in ENTITIES.items():
         text = text.replace(character, entity)
-    return SPECIAL.sub(r"\\\1", text)
+    return SPECIAL.sub(r"\\\1", WEB.sub(lambda found: f"{found[0][:-1]}&NoBreak;.", text))
 
 
 def _overview(found: Overview) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fmnbench.board import Board, Cell, Column, Row
+from fmnbench.printable import printable
 from fmnbench.report.base import Options
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Field = str | int | float | bool | None
 REFERENCE = "reference"
+FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet begins what it computes
 
 
 def render(boards: Sequence[Board], options: Options) -> str:  # noqa: ARG001, RUF100 - the renderers' signature
@@ -20,8 +22,18 @@ def render(boards: Sequence[Board], options: Options) -> str:  # noqa: ARG001, R
     text = io.StringIO()
     writer = csv.DictWriter(text, list(_fields()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines(boards))
+    writer.writerows(
+        {name: _cell(value) for name, value in line.items()} for line in lines(boards)
+    )
     return text.getvalue()
+
+
+def _cell(value: Field) -> Field:
+    """Returns what a spreadsheet shows as it is: of a text that it would compute, with a quote."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def frame(boards: Sequence[Board]) -> "pandas.DataFrame":

@@ -1,7 +1,11 @@
 """Text from records is no markup, whatever it holds."""
 
+import csv
+import html
+import io
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +43,22 @@ def test_text_from_records_is_shown_as_it_is_on_a_terminal(make_result):
     assert "[bold]j[/bold]" in text
     assert ":smile:" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("name", ["www.x.org", "WWW.x.org", "a@b.org", "@user", "http://x.org"])
+def test_a_name_becomes_no_link(name):
+    shown = escape(name)
+    assert not re.search(r"www\.|@\w|://", shown, re.IGNORECASE)
+    assert html.unescape(shown).replace("\u2060", "") == name
+    if "://" not in name:
+        assert not re.search(r"www\.|@\w", html.unescape(shown), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("critic", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\u202e=1", " =1"])
+def test_a_text_is_no_formula_of_a_spreadsheet_and_numbers_stay_numbers(make_result, critic):
+    results = [make_result(critic=critic, metrics={"nll": -1.5})]
+    text = render(boards(results), "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["critic"] for row in rows} == {"'" + critic.strip("\u202e\t ")}
+    assert "-1.5" in {row["mean"] for row in rows}
+    assert text.replace("\n", "").isprintable()
