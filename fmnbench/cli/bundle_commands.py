@@ -42,7 +42,8 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
     """Add the records of a bundle; nothing that is here is overwritten.
 
     All are checked first: if one is damaged or altered, none is added. A record with other
-    numbers than the one here is named and left out; a done one replaces a failed one.
+    numbers than the one here is named and left out; a done one replaces a failed one, and one
+    that was measured again the one before.
     Where the record here is corrupt, or its run is under way, the bundle's is named and left out.
 
     \b
@@ -55,6 +56,7 @@ def import_results(file: FileArgument, store: StoreOption = DEFAULT_STORE) -> in
     parts = {
         "imported": arrival.imported,
         "in place of failed ones": arrival.replaced,
+        "measured again": arrival.measured,
         "here already": arrival.here,
         "here with the same numbers from another run": arrival.repeated,
     }

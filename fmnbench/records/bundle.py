@@ -18,6 +18,7 @@ from fmnbench.errors import DataError, RecordError, UsageError, unknown
 from fmnbench.files import write_atomically
 from fmnbench.printable import printable
 from fmnbench.records import schema
+from fmnbench.records.definitions import Definitions
 from fmnbench.records.store import WORK, Store
 from fmnbench.spec import Attempt, Result
 
@@ -34,13 +35,15 @@ class Arrival:
     """What an import did with the records of a bundle.
 
     `here` counts records that the store holds already, `repeated` runs that it holds with the same
-    numbers from another process, and `replaced` failed runs that now have a done record. `refused`
-    names each other record with the reason; the store's own record stays.
+    numbers from another process, `measured` records that now have metrics of a definition that is
+    valid here, and `replaced` failed runs that now have a done record. `refused` names each other
+    record with the reason; the store's own record stays.
     """
 
     imported: int
     here: int
     repeated: int
+    measured: int
     replaced: int
     refused: tuple[str, ...]
 
@@ -81,14 +84,15 @@ def import_bundle(store: Store, source: Path) -> Arrival:
 
     A new record is written byte for byte. A record is refused where the store's own record is
     corrupt, where the run is in progress, or where it would overwrite other numbers, except that a
-    done record replaces one that is not done. Imports into one store wait for each other.
+    done record replaces one that is not done, and one that was measured again the one before.
+    Imports into one store wait for each other.
 
     Raises:
         UsageError: the file cannot be read, or the store cannot be written.
         RecordError: the file is not a valid bundle, it differs from its manifest, or one of its
             records is damaged, misplaced or could not be saved. Nothing is imported then.
     """
-    counts = dict.fromkeys(("imported", "here", "repeated", "replaced"), 0)
+    counts = dict.fromkeys(("imported", "here", "repeated", "measured", "replaced"), 0)
     refused = []
     with tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
         unpacked = Store(Path(temporary) / "records")
@@ -131,7 +135,11 @@ def _settle(store: Store, result: Result, data: bytes) -> str:
         return "imported"
     if held == result:
         return "here"
-    if held.numbers == result.numbers:
+    here = Definitions.here()
+    if here.adds(result, held):
+        write_atomically(store.path(*_identity(result)), data)
+        return "measured"
+    if held.numbers == result.numbers or here.adds(held, result):
         return "repeated"
     if held.status != "done" and result.status == "done":
         earlier = (*held.history, Attempt(status=held.status, error=held.error))

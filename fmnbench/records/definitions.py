@@ -124,6 +124,20 @@ class Definitions:
             kind is None or kind in self.moved[name].get(step, (kind,)) for step in since
         )
 
+    def adds(self, new: Result, old: Result) -> bool:
+        """Whether a record is another one, measured again: all else and all equal metrics agree.
+
+        It lacks fewer metrics, or has more than those that are registered here.
+        """
+        has, had = versions_of(new), versions_of(old)
+        same = (new.spec, new.status, new.curve) == (old.spec, old.status, old.curve) and all(
+            new.metrics.get(name) == value
+            for name, value in old.metrics.items()
+            if has.get(name) == had.get(name)
+        )
+        due, was_due = (set(self.due(self.versions, each)) for each in (new, old))
+        return same and (due < was_due or (due == was_due and has.keys() > had.keys()))
+
     def several(self, results: Iterable[Result]) -> frozenset[str]:
         """Returns the metrics, not registered here, that results have by several definitions."""
         found: dict[str, set[str | None]] = {}

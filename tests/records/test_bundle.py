@@ -14,7 +14,7 @@ from fmnbench.records.bundle import LARGEST, MANIFEST, Arrival, export_bundle, i
 from fmnbench.records.store import Store
 from fmnbench.runs.locking import locked
 
-NOTHING = Arrival(imported=0, here=0, repeated=0, replaced=0, refused=())
+NOTHING = Arrival(imported=0, here=0, repeated=0, measured=0, replaced=0, refused=())
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
