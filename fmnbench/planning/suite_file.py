@@ -16,9 +16,10 @@ from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
 from fmnbench.planning.values import positive_zero
 from fmnbench.registry import architectures, critics, datasets, objectives
-from fmnbench.spec import Track
+from fmnbench.spec import POSITIVE, Track
 
 TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
+NUMBERS = {*POSITIVE, "weight_decay", "plateau_from", "lambda"}  # true is no number
 COMPARISON_FIELDS = frozenset(field.name for field in dataclasses.fields(Comparison))
 COMPARISON_FIELDS -= {"track", "lambdas"}  # a file has the track's fields, and "lambda"
 RELATED = {
@@ -63,7 +64,7 @@ def all_suites(*, for_runs: bool = True) -> list[Suite]:
 def _parse(name: str, file: str, content: bytes, *, for_runs: bool) -> Suite:
     try:
         table = positive_zero(tomllib.loads(content.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise UsageError(f"{file} is not valid TOML: {error}") from None
     wanted = {"title": str, "citation": str, "tracks": list}
     _require_keys(table, wanted.keys(), file)
@@ -90,6 +91,9 @@ def _comparison(entry: object, file: str, *, for_runs: bool) -> Comparison:
             allowed = [field.name for field in dataclasses.fields(kind)]
             _require_keys(entry[name], allowed, f"{where}: {name}")
     _require_finite(entry, where)
+    for key in NUMBERS & entry.keys():
+        if isinstance(entry[key], bool):
+            raise UsageError(f"{where}: {key} must be a number, not {str(entry[key]).lower()}.")
     weights = entry.get("lambda", [])
     fields = {
         "track": {key: value for key, value in entry.items() if key in TRACK_FIELDS},

@@ -59,6 +59,7 @@ WRONG = {
     ("1e-3", "-0.5"): f"of own.toml: learning_rate of track 'd' is -0.5; {POSITIVE}",
     ("1e-3", "inf"): "track 'd' of own.toml: learning_rate is inf; numbers must be finite.",
     ("epochs = 1", 'epochs = "many"'): "track 'd' of own.toml: epochs: .* valid integer.*'many'.",
+    ("epochs = 1", "epochs = true"): "of own.toml: epochs must be a number, not true.",
     ("epochs = 1", "epochs = 1.5"): "track 'd' of own.toml: epochs: .* valid integer.*1.5.",
     ("[1, 5.5]", "-1"): "track 'd' of own.toml: lambda is -1; it must be 0 or above.",
     ("[1, 5.5]", "[1, -2.5]"): "track 'd' of own.toml: lambda is -2.5; it must be 0 or above.",
@@ -180,6 +181,15 @@ def test_an_unknown_suite_gets_the_nearest_guess_and_a_missing_file_its_name():
         load_suite("qick")
     with pytest.raises(UsageError, match=r"^There is no suite file 'nowhere/own.toml'\.$"):
         load_suite("nowhere/own.toml")
+
+
+@pytest.mark.parametrize("value", ["9" * 6000, "[" * 3000 + "]" * 3000], ids=["digits", "nested"])
+def test_a_number_or_a_nesting_beyond_all_bounds_is_one_line(tmp_path, value):
+    path = tmp_path / "own.toml"
+    path.write_text(f"x = {value}")
+    with pytest.raises(UsageError, match=r"^own.toml is not valid TOML: ") as caught:
+        load_suite(str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_text_is_not_valid_toml(tmp_path):
