@@ -69,8 +69,14 @@ class Transfer:
 
     def _check_redirect(self, response: requests.Response) -> None:
         if response.is_redirect:
-            url = urllib.parse.urljoin(response.url, response.headers["Location"])
-            check_url(url, trusted=self.trusted)
+            location = response.headers["Location"]
+            try:
+                url = urllib.parse.urljoin(response.url, location)
+                check_url(url, trusted=self.trusted)
+            except ValueError:  # brackets without an address in them, a port that is no number
+                raise DataError(
+                    f"{self.remote.url} redirects to {location!r}, which is no address"
+                ) from None
 
     def _range(self, origin: Origin | None) -> dict[str, str]:
         """Returns the headers that ask for the rest of a file where that is safe."""

@@ -102,3 +102,11 @@ def test_plain_http_is_taken_from_anywhere_when_the_hash_is_known(refused):
 def test_a_redirect_without_end_is_one_line(site, refused):
     site.redirect = "/moved"
     assert "redirects" in refused(url=site.url.replace("data.tar.gz", "moved"))
+
+
+@pytest.mark.parametrize("place", ["https://[bad/", "http://127.0.0.1:port/data"])
+def test_a_redirect_to_a_malformed_address_is_one_line(site, refused, place):
+    site.redirect = place
+    message = refused(url=site.url.replace("data.tar.gz", "moved"))
+    assert place.rstrip("/") in message or "cannot be reached" in message
+    assert "\n" not in message
