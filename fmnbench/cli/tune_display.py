@@ -71,9 +71,9 @@ class TuneDisplay:
         if study.baseline is not None and before.baseline is None:
             self._say(f"plain VAE: {_numbers(study.baseline)}")
         known = [trial.values for trial in before.trials]
-        for number, trial in enumerate(study.trials, 1):
-            if trial.values not in known:
-                self._say(f"trial {number}: {named(trial.values)}: {_numbers(trial)}")
+        new = [trial for trial in study.trials if trial.values not in known]
+        for number, trial in enumerate(new, len(known) + 1):
+            self._say(f"trial {number}: {named(trial.values)}: {_numbers(trial)}")
 
     def _say(self, text: str) -> None:
         if self._progress.disable:
