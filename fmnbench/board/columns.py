@@ -11,6 +11,7 @@ from fmnbench.spec import Result
 
 STANDARD = (
     "nll",
+    "best.nll",
     "nll_exact",
     "ppl",
     "reconstruction_at_prior",
@@ -22,7 +23,12 @@ STANDARD = (
     "density",
     "coverage",
 )
-OPTIONAL = ("nll_exact", "ppl", "reconstruction_at_prior")  # shown where a record has them
+OPTIONAL = (
+    "best.nll",
+    "nll_exact",
+    "ppl",
+    "reconstruction_at_prior",
+)  # shown where a record has them
 REPORT = ("report.nll", "report.mi", "report.au", "report.density", "report.coverage")
 BETTER: Mapping[object, Better] = {"lower": "lower", "higher": "higher"}
 CEILINGS = {  # metric -> the metric of a record that it cannot, or should not, exceed

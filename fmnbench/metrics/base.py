@@ -1,8 +1,10 @@
 """The Evaluation: one cached pass of a trained model over held-out rows, for all metrics."""
 
+import copy
+import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -24,6 +26,17 @@ VALUES = {"cpu": 2**17}  # decoder outputs per pass: what a CPU's cache holds of
 ACCELERATOR_VALUES = 2**22  # as many as keep an accelerator busy
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class BestEpoch:
+    """The epoch, from 1, with the best bound on validation rows, and the VAE's weights after it.
+
+    `weights` are None where they are those that training ended with.
+    """
+
+    epoch: int
+    weights: Mapping[str, Tensor] | None
+
+
 class Generated(NamedTuple):
     """Rows from a model: z of the prior, the decoder's mean at it, and a draw."""
 
@@ -39,6 +52,7 @@ class Evaluation:
     does not apply. What several metrics need is computed once. `batch_size` is the training
     batch size, `nll_samples` the K of the track; encoder and decoder run in its `precision`.
     Sums over rows are taken in float64. Metrics never see rows of the other held-out split.
+    `best` is what training knows of its best epoch, None where it did not validate.
     """
 
     def __init__(  # noqa: PLR0913 - what the numbers depend on, each by its name
@@ -51,6 +65,7 @@ class Evaluation:
         nll_samples: int,
         precision: Precision = "float32",
         judged: Judged = "test",
+        best: BestEpoch | None = None,
     ) -> None:
         self.vae = vae.eval()
         self.splits = splits
@@ -59,6 +74,7 @@ class Evaluation:
         self.batch_size = batch_size
         self.nll_samples = nll_samples
         self.precision = precision
+        self.best = best
         self._done: dict[Callable[[Evaluation], Any], Any] = {}
 
     def once(self, work: Callable[["Evaluation"], Work]) -> Work:
@@ -67,6 +83,27 @@ class Evaluation:
             self._done[work] = work(self)
         done: Work = self._done[work]
         return done
+
+    def of_best(self) -> "Evaluation":
+        """Returns the evaluation of the VAE after its best epoch, itself where that was the last.
+
+        Raises Declined where the best epoch is not known.
+        """
+        if self.best is None:
+            raise Declined("the best epoch on validation rows is not known")
+        if self.best.weights is None:
+            return self
+        vae = copy.deepcopy(self.vae)
+        vae.load_state_dict(self.best.weights)
+        return Evaluation(
+            vae,
+            self.splits,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            nll_samples=self.nll_samples,
+            precision=self.precision,
+            judged=self.judged,
+        )
 
     @property
     def x(self) -> Num[Tensor, "n x"]:

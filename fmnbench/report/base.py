@@ -14,6 +14,7 @@ HOLE = "—"
 ARROWS = {"lower": " ↓", "higher": " ↑", None: ""}
 LABELS = {
     "nll": "NLL",
+    "best.nll": "NLL, best epoch",
     "nll_exact": "exact NLL",
     "ppl": "PPL",
     "reconstruction_at_prior": "reconstruction at prior z",

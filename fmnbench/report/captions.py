@@ -133,6 +133,11 @@ def definitions(board: Board) -> str:
     parts = []
     if "nll" in shown:
         parts.append(f"NLL is importance-weighted with K = {board.track.nll_samples} samples.")
+    if "best.nll" in shown:
+        parts.append(
+            "Best epoch: that with the best bound on validation rows; all other columns are of "
+            "the weights that training ended with."
+        )
     if "reconstruction_at_prior" in shown:
         parts.append(
             "Reconstruction at prior z is that of test rows at z ~ p(z), not the posterior's: "

@@ -24,7 +24,7 @@ DRAWN = 64  # rows drawn from the prior at a time
 
 
 def estimate(spec: RunSpec, *, device: str, threads: int, enough: float = ENOUGH) -> Cost:
-    """Returns the rough cost of a run: loading, all epochs, both likelihoods and the draws.
+    """Returns the rough cost of a run: loading, all epochs, all likelihoods and the draws.
 
     Steps of each are timed for some seconds, with random rows and untrained weights; that
     training may stop early is not foreseen. Raises Declined where the run's parts do not fit.
@@ -70,10 +70,11 @@ def _training(spec: RunSpec, model: Model, splits: Splits, enough: float) -> flo
 
 def _likelihood(
     spec: RunSpec, model: Model, splits: Splits, enough: float
-) -> tuple[float, tuple[int, int]]:
+) -> tuple[float, tuple[int, int, int]]:
     """Returns the seconds of one sample of z for every judged row, and how many samples it takes.
 
-    These are those of the importance-weighted NLL and, where it is computed, of the report's.
+    These are those of the importance-weighted NLL and, where they are computed, of the report's
+    and of the NLL after an epoch that was better than the last.
     """
     whole = evaluation_of(model.vae, splits, spec)
     some = _some(whole.x, ROWS)
@@ -85,7 +86,10 @@ def _likelihood(
 
     wants_report = spec.judged == "test" and spec.track.report_metrics
     of_report = whole.samples(DRAWS) if wants_report else 0
-    samples = whole.samples(spec.track.nll_samples), of_report
+    of_nll, track = whole.samples(spec.track.nll_samples), spec.track
+    ends_with_best = track.plateau is not None or track.epochs < track.validate_every
+    of_best = 0 if ends_with_best or spec.judged != "test" else of_nll
+    samples = of_nll, of_report, of_best
     return _seconds(sample, max(samples), enough) * whole.n / len(some), samples
 
 

@@ -12,7 +12,7 @@ import torch
 from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
-from fmnbench.metrics.base import Evaluation
+from fmnbench.metrics.base import BestEpoch, Evaluation
 from fmnbench.records.definitions import wanted
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated
@@ -34,7 +34,9 @@ class Clock:
         self._since = now
 
 
-def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
+def evaluation_of(
+    vae: VAE, splits: Splits, spec: RunSpec, best: BestEpoch | None = None
+) -> Evaluation:
     """Returns the evaluation of a run's VAE on the split that judges it, as its track says."""
     return Evaluation(
         vae,
@@ -44,6 +46,7 @@ def evaluation_of(vae: VAE, splits: Splits, spec: RunSpec) -> Evaluation:
         nll_samples=spec.track.nll_samples,
         precision=spec.track.precision,
         judged=spec.judged,
+        best=best,
     )
 
 
@@ -59,9 +62,11 @@ class Measured(NamedTuple):
     plugins: dict[str, str]
 
 
-def evaluate(vae: VAE, splits: Splits, spec: RunSpec, clock: Clock) -> Measured:
+def evaluate(
+    vae: VAE, splits: Splits, spec: RunSpec, clock: Clock, best: BestEpoch | None = None
+) -> Measured:
     """Returns `measure` of each metric that a run wants."""
-    return measure(evaluation_of(vae, splits, spec), wanted(spec), clock)
+    return measure(evaluation_of(vae, splits, spec, best), wanted(spec), clock)
 
 
 def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measured:

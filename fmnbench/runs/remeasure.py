@@ -14,6 +14,7 @@ from fmnbench.metrics.likelihood import elbo
 from fmnbench.records.definitions import versions_of
 from fmnbench.records.storable import storable
 from fmnbench.runs.evaluation import Clock, Measured, evaluation_of, measure
+from fmnbench.runs.kept import kept
 from fmnbench.runs.run import Conditions, load, require_planned, trained
 from fmnbench.spec import Result
 
@@ -32,7 +33,8 @@ def remeasure(
     require_planned(result.spec)
     splits, _ = load(result.spec, torch.device(conditions.device))
     vae = trained(result.spec, splits, weights)
-    evaluation = evaluation_of(vae, splits, result.spec)
+    _, best = kept(weights)
+    evaluation = evaluation_of(vae, splits, result.spec, best)
     _require_same(evaluation, result, weights)
     clock = Clock()
     new = measure(evaluation, names, clock)

@@ -5,14 +5,11 @@ import traceback
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file as load_weights
-from safetensors.torch import save as save_weights
 
 from fmnbench.architectures.base import VAE, kinds_of
 from fmnbench.data.identity import verify
 from fmnbench.datasets.base import Splits
-from fmnbench.errors import ComponentError, Declined, Diverged, MachineError, RecordError, text_of
+from fmnbench.errors import ComponentError, Declined, Diverged, MachineError, text_of
 from fmnbench.files import write_atomically
 from fmnbench.planning.plan import component_versions
 from fmnbench.records.storable import storable
@@ -22,6 +19,7 @@ from fmnbench.runs.causes import cut, is_of_the_machine, one_line, status_of
 from fmnbench.runs.endings import WEIGHTS
 from fmnbench.runs.evaluation import Clock, evaluate
 from fmnbench.runs.fitting import require_fitting
+from fmnbench.runs.kept import keep, kept, not_of_run
 from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec
 from fmnbench.training.loop import EpochReport, Model, train
@@ -94,17 +92,17 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     splits, sha256 = load(spec, device)
     clock.lap("data")
     model = build(spec, splits)
-    progression = train(model, splits, spec, checkpoint=work / "checkpoint.pt", report=report)
+    done = train(model, splits, spec, checkpoint=work / "checkpoint.pt", report=report)
     clock.lap("train")
-    write_atomically(work / WEIGHTS, save_weights(_contiguous(model.vae)))
-    clock.seconds["train"] = progression.seconds
-    of_processor = {TRAIN_PROCESSOR: progression.processor_seconds} if device.type == "cpu" else {}
-    measured = evaluate(model.vae, splits, spec, clock)
+    keep(work / WEIGHTS, model.vae, done.best)
+    clock.seconds["train"] = done.seconds
+    of_processor = {TRAIN_PROCESSOR: done.processor_seconds} if device.type == "cpu" else {}
+    measured = evaluate(model.vae, splits, spec, clock, best=done.best)
     broken = measured.broken
     origin = dataclasses.replace(
         result.provenance,
         dataset_sha256=sha256,
-        resumed=progression.resumed,
+        resumed=done.resumed,
         plugins={**result.provenance.plugins, **measured.plugins},
     )
     diverged = ", ".join(f"{name} {broken[name]}" for name in BOUND if name in broken)
@@ -115,7 +113,7 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
         metrics={} if diverged else measured.values,
         broken=broken,
         metric_versions={} if diverged else measured.versions,
-        curve=tuple(progression.curve),
+        curve=tuple(done.curve),
         timings=of_processor,
         provenance=origin,
     )
@@ -128,11 +126,6 @@ def require_planned(spec: RunSpec) -> None:
             raise ComponentError(
                 f"The {kind} has changed since this run was planned; plan it again."
             )
-
-
-def _contiguous(vae: VAE) -> dict[str, torch.Tensor]:
-    """Returns the weights of a VAE by name, as safetensors takes them."""
-    return {name: weight.contiguous() for name, weight in vae.state_dict().items()}
 
 
 def load(spec: RunSpec, device: torch.device) -> tuple[Splits, str]:
@@ -182,9 +175,9 @@ def trained(spec: RunSpec, splits: Splits, weights: Path) -> VAE:
     Raises RecordError where the weights cannot be read or are of another model.
     """
     vae = build(spec, splits).vae
+    found, _ = kept(weights)
     try:
-        vae.load_state_dict(load_weights(weights))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
-        raise RecordError(f"{weights} has not the weights of this run: {reason}.") from error
+        vae.load_state_dict(found)
+    except RuntimeError as error:
+        raise not_of_run(weights, error) from error
     return vae.eval()

@@ -12,6 +12,7 @@ from torch import Generator
 
 from fmnbench.errors import MachineError
 from fmnbench.files import move, write_atomically
+from fmnbench.metrics.base import BestEpoch
 
 UNREADABLE = ".unreadable"  # after the name of a file that is no checkpoint of this run
 
@@ -41,6 +42,13 @@ class Progression:
     seconds: float = 0.0
     processor_seconds: float = 0.0
     resumed: int = 0
+
+
+@dataclasses.dataclass(kw_only=True)
+class Trained(Progression):
+    """The progression of a training that is over, and its best epoch on validation rows."""
+
+    best: BestEpoch | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from fmnbench.objectives.base import Objective, Progress
 from fmnbench.rng import SideStream, isolated, stream
 from fmnbench.spec import RunSpec, Track
 from fmnbench.training.batches import shuffled
-from fmnbench.training.checkpoint import Checkpoint, Progression
+from fmnbench.training.checkpoint import Checkpoint, Progression, Trained
 from fmnbench.training.stopping import Stopping
 
 TERMS = ("loss", "reconstruction", "kl", "critic")
@@ -95,8 +95,8 @@ class Streams:
 
 def train(
     model: Model, splits: Splits, spec: RunSpec, *, checkpoint: Path | None, report: EpochReport
-) -> Progression:
-    """Trains in place from the checkpoint on, if there is one; returns the curve and costs.
+) -> Trained:
+    """Trains in place from the checkpoint on, if there is one; returns curve, costs, best epoch.
 
     Raises Diverged when a loss is not finite. `report` is called with each epoch's entry.
     """
@@ -129,7 +129,7 @@ def train(
             saved.save(progression)
         report(progression.epoch, entry)
     stopping.restore()
-    return progression
+    return Trained(**vars(progression), best=stopping.best.after(progression.epoch))
 
 
 def _epoch(

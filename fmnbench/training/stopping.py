@@ -9,18 +9,21 @@ from torch import nn
 from torch.optim import Optimizer
 
 from fmnbench.spec import Track
+from fmnbench.training.best import Best
 
 RATE = 0.5  # factor of the learning rate at a halving
 
 
 class Stopping:
-    """The state of both rules between epochs; a part of a checkpoint."""
+    """The state of both rules and the best epoch, between epochs; a part of a checkpoint."""
 
     def __init__(
         self, track: Track, modules: Mapping[str, nn.Module], optimizer: Optimizer
     ) -> None:
         self.patience = Patience(track)
         self.plateau = Plateau(track, modules, optimizer)
+        # a plateau ends with the best weights itself
+        self.best = Best(modules["vae"], keeps=track.plateau is None)
 
     @property
     def is_over(self) -> bool:
@@ -30,6 +33,7 @@ class Stopping:
     def note(self, entry: Mapping[str, float], epoch: int) -> None:
         """Applies both rules to the validation of an epoch; may change weights and rate."""
         bound = entry["validation.reconstruction"] + entry["validation.kl"]
+        self.best.note(bound, epoch)
         self.patience.note(bound, entry["validation.loss"])
         self.plateau.note(bound, epoch)
 
@@ -38,13 +42,18 @@ class Stopping:
         self.plateau.restore()
 
     def state_dict(self) -> dict[str, object]:
-        """The state of both rules."""
-        return {"patience": self.patience.state_dict(), "plateau": self.plateau.state_dict()}
+        """The state of both rules, and the best epoch."""
+        return {
+            "patience": self.patience.state_dict(),
+            "plateau": self.plateau.state_dict(),
+            "best": self.best.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restores what `state_dict` returned; older ones had no best epoch."""
         self.patience.load_state_dict(state_dict["patience"])
         self.plateau.load_state_dict(state_dict["plateau"])
+        self.best.load_state_dict(state_dict.get("best"))
 
 
 class Patience:

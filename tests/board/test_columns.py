@@ -5,7 +5,10 @@ import pytest
 from fmnbench.board import boards
 from fmnbench.report import render
 
-OPTIONAL = {"reconstruction_at_prior": ("reconstruction at prior z (nats)", "what z is worth")}
+OPTIONAL = {
+    "best.nll": ("NLL, best epoch ↓ (nats)", "Best epoch: that with the best bound"),
+    "reconstruction_at_prior": ("reconstruction at prior z (nats)", "what z is worth"),
+}
 
 
 @pytest.mark.parametrize("metric", OPTIONAL)
