@@ -40,7 +40,7 @@ def estimate(spec: RunSpec, *, device: str, threads: int, enough: float = ENOUGH
         + _training(spec, model, splits, enough)
         + sample * sum(samples)
         + _draws(spec, model, splits, enough),
-        nll=sample * samples[0],
+        nll=sample * (samples[0] + samples[2]),
         rough=True,
     )
 
