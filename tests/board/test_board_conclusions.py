@@ -135,3 +135,25 @@ def test_the_paragraph_says_what_holds_and_by_how_much(concluded):
     for published, ours in (([], [-9.0, -10.0, -11.0]), (BETTER, [-9.0, -10.0])):
         text = render([concluded(published, ours)], "markdown", Options())
         assert "Published differences" not in text  # nothing was, or nothing of it is tested
+
+
+@pytest.mark.parametrize(("version", "verdict"), [("1", "not run"), ("2", "holds")])
+def test_values_by_an_older_definition_prove_no_conclusion(row, version, verdict):
+    said = [
+        value("none", "report.coverage", 0.2, 0.01),
+        value("self", "report.coverage", 0.5, 0.01),
+    ]
+    fields = {
+        "metric": "coverage",
+        "metrics": {"report.coverage": 0.1},
+        "metric_versions": {"coverage": version, "report.coverage": "2"},
+        "track": {"dataset": "yahoo-10k"},  # texts: their coverage is of version 2
+    }
+    made = [
+        *row({0: 0.20, 1: 0.21, 2: 0.22}, **fields),
+        *row({0: 0.50, 1: 0.51, 2: 0.52}, critic="self", lambda_=20.0, **fields),
+    ]
+    (board,) = with_conclusions(
+        boards(made, "report", published=said), boards(made, "standard"), made, {}
+    )
+    assert [each.verdict for each in board.conclusions] == [verdict]
