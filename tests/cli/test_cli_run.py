@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from digits_runs import DIGITS, TRACK, contents
@@ -101,7 +102,7 @@ def test_records_are_listed_and_shown_by_the_first_digits_of_their_key(
     shown = fmnbench("results", "show", result.spec.key[:10], "--store", done_store).out
     title = f"{result.spec.key}: {TRACK}, self λ=1, seed 0: done\n"
     assert shown.startswith(title)
-    assert f"nll                 {result.metrics['nll']:.6g}\n" in shown
+    assert re.search(rf"\n +nll +{result.metrics['nll']:.6g}\n", shown)
     raw = fmnbench("results", "show", result.spec.key[:10], "--json", "--store", done_store).out
     path = done_store / TRACK / f"{result.spec.key}.json"
     assert raw == path.read_text()
