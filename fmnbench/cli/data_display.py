@@ -1,44 +1,28 @@
 """What `fmnbench data fetch` shows while files come: a bar for each, on a terminal."""
 
-from types import TracebackType
-
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TaskID,
     TextColumn,
     TransferSpeedColumn,
 )
 
+from fmnbench.cli.bars import Bars
 
-class Display:
+
+class Display(Bars):
     """A progress bar for each file that comes; silent where output is piped."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
+        super().__init__(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
-            console=console,
-            disable=not console.is_terminal,
+            fills_line=False,
         )
         self._bars: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "Display":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def show(self, name: str, done: int, total: int | None) -> None:
         """Takes up how many bytes of a file have come, of how many."""

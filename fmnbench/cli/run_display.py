@@ -2,61 +2,27 @@
 
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
+from rich.progress import TaskID
 
+from fmnbench.cli.bars import Bars, counted_columns
 from fmnbench.cli.run_log import RunLog
 from fmnbench.cli.text import counted, run_name
 from fmnbench.runs.executors.base import Event
 from fmnbench.spec import RunSpec
 
 
-class RunDisplay:
+class RunDisplay(Bars):
     """Progress of runs and epochs: bars on a terminal, lines in a file or pipe."""
 
     def __init__(
         self, specs: Sequence[RunSpec], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)
-            ),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            expand=True,
-            transient=True,
-        )
+        super().__init__(*counted_columns(), fills_line=True)
         self._total = self._progress.add_task("all runs", total=len(specs), note="")
-        self._log = None if console.is_terminal else RunLog(console, clock)
+        self._log = None if self._console.is_terminal else RunLog(self._console, clock)
         self._left = len(specs)
         self._bars: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "RunDisplay":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def show(self, event: Event) -> None:
         """Shows one event."""
@@ -83,7 +49,7 @@ class RunDisplay:
     def interrupted(self) -> None:
         """Prints how many runs are left after the user stopped."""
         self._progress.stop()
-        Console(stderr=True).print(
+        self._console.print(
             f"Stopped with {counted(self._left, 'run')} left; the same command resumes at the "
             "last finished epoch.",
             markup=False,

@@ -2,12 +2,8 @@
 
 import time
 from collections import Counter
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column
-
+from fmnbench.cli.bars import Bars, counted_columns
 from fmnbench.cli.text import run_name
 from fmnbench.cli.tune_tables import named
 from fmnbench.printable import clean
@@ -19,39 +15,14 @@ from fmnbench.tune.trials import MI, NLL, Trial
 SHOWN = ("pruned", "diverged", "failed")  # endings that are counted
 
 
-class TuneDisplay:
+class TuneDisplay(Bars):
     """Progress of one study: a bar on a terminal, lines in a file or pipe."""
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)
-            ),
-            BarColumn(bar_width=10),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            expand=True,
-            transient=True,
-        )
+        super().__init__(*counted_columns(), fills_line=True)
         self._bar = self._progress.add_task(definition.name, total=definition.trials, note="")
         self._before: Study | None = None
-
-    def __enter__(self) -> "TuneDisplay":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def show(self, event: Event) -> None:
         """Shows the run that an event is of."""
