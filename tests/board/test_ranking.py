@@ -110,7 +110,7 @@ def test_density_is_judged_by_its_distance_from_that_of_real_data(row):
     near = {0: 0.89, 1: 0.92, 2: 0.9}
     board = only(
         [
-            *row(shifted(0.6, near), "density", metrics=reference),
+            *row(shifted(-0.6, near), "density", metrics=reference),
             *row(near, "density", critic="near", metrics=reference),
         ]
     )

@@ -65,6 +65,7 @@ def test_more_information_is_advised_at_its_least_cost_in_likelihood(row):
     (_, advice) = overview([board, board]).advice
     assert "b λ=0 on toy-mlp (+2.00 nats of NLL)" in advice
     assert "a λ=0" not in advice
+    assert "unused" not in advice
 
 
 def test_a_row_that_failed_is_named_and_not_left_blank(row, make_result):
