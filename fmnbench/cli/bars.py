@@ -9,12 +9,26 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
+from rich.text import Text
+
+from fmnbench.printable import clean
 
 Display = TypeVar("Display", bound="Bars")
+
+
+class Words(TextColumn):
+    """A column of text in which nothing can steer a terminal, whoever wrote it."""
+
+    def __init__(self, text: str, table_column: Column | None = None) -> None:
+        super().__init__(text, markup=False, table_column=table_column)
+
+    def render(self, task: Task) -> Text:
+        return Text(clean(super().render(task).plain))
 
 
 class Bars:
@@ -46,9 +60,9 @@ class Bars:
 def counted_columns() -> tuple[ProgressColumn, ...]:
     """Returns the columns of bars that count: name, bar, how many of how many, note, time left."""
     return (
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        Words("{task.description}", Column(ratio=1, no_wrap=True)),
         BarColumn(bar_width=10),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+        Words("{task.fields[note]}"),
         TimeRemainingColumn(),
     )

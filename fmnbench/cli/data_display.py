@@ -4,11 +4,10 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     TaskID,
-    TextColumn,
     TransferSpeedColumn,
 )
 
-from fmnbench.cli.bars import Bars
+from fmnbench.cli.bars import Bars, Words
 
 
 class Display(Bars):
@@ -16,7 +15,7 @@ class Display(Bars):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("{task.description}", markup=False),
+            Words("{task.description}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fmnbench.board.labels import value
 from fmnbench.cli.text import counted, lasting, print_table, say
 from fmnbench.planning.costs import recorded_costs, row_key
+from fmnbench.printable import printable
 from fmnbench.records.store import Store
 from fmnbench.runs.executors.base import RunOptions
 from fmnbench.tune.definition import Definition
@@ -94,10 +96,10 @@ def _table(study: Summary) -> Table:
     ceilings = [row.metrics["mi_ceiling"] for row in rows if "mi_ceiling" in row.metrics]
     most = f" (≤ {ceilings[0]:.2f})" if ceilings else ""
     title = f"{study.method} on {study.track}: the front on the validation split"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_text(title), title_justify="left")
     table.add_column("")
     for key in study.space:
-        table.add_column("λ" if key == LAMBDA else key, justify="right")
+        table.add_column("λ" if key == LAMBDA else _text(key), justify="right")
     for name in ("NLL", "− VAE", f"MI lower{most}", "AU"):
         table.add_column(name, justify="right")
     table.add_column("flags")
@@ -110,18 +112,23 @@ def _table(study: Summary) -> Table:
     return table
 
 
-def _cells(row: TrialRow, *, difference: bool = True) -> list[str]:
+def _cells(row: TrialRow, *, difference: bool = True) -> list[str | Text]:
     metrics = row.metrics
     if "nll" not in metrics:
-        return ["", "", "", "", row.status.replace("_", " ")]
+        return ["", "", "", "", _text(row.status.replace("_", " "))]
     shows_difference = difference and row.against_vae is not None
     return [
         f"{metrics['nll']:.2f}" + ("" if row.nll_std is None else f" ± {row.nll_std:.2f}"),
         f"{row.against_vae:+.2f}" if shows_difference else "",
         f"{metrics['mi_lower']:.3f}",
         f"{metrics['au']:.3g}" if "au" in metrics else "",
-        ", ".join(row.flags),
+        _text(", ".join(row.flags)),
     ]
+
+
+def _text(text: str) -> Text:
+    """Returns a cell without markup in which nothing can steer a terminal."""
+    return Text(printable(text))
 
 
 def _made(study: Summary) -> str:

@@ -1,12 +1,20 @@
 """Texts of records, plug-ins and servers on a terminal: none of their characters steers it."""
 
+import dataclasses
 import json
+import re
 
 import pytest
 
+from fmnbench.cli.data_display import Display
+from fmnbench.cli.run_display import RunDisplay
+from fmnbench.cli.tune_tables import print_study
 from fmnbench.records.store import Store
+from fmnbench.runs.executors.base import Event
+from fmnbench.tune.summary import Summary, TrialRow
 
 CODE = "\x1b]0;mine\x07\x9b2J\u202e"
+RICH = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|\r")  # colours and movements of its bars
 PLUGIN = f"""
 from fmnbench.critics.base import Critic
 from fmnbench.registry import critics
@@ -80,3 +88,53 @@ def test_a_corrupt_record_does_not_steer_the_terminal(record, fmnbench):
 
 def test_what_was_typed_does_not_steer_the_terminal(fmnbench):
     assert is_plain(fmnbench("data", "fetch", f"snli{CODE}").complaint)
+
+
+def test_progress_bars_do_not_steer_the_terminal(make_result, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    spec = make_result(critic=f"mine{CODE}").spec
+    with RunDisplay([spec]) as runs:
+        runs.show(Event(spec=spec, kind="started"))
+    with Display() as files:
+        files.show(f"{CODE}.tar.gz", 1, 2)
+    shown = RICH.sub("", capsys.readouterr().err)
+    assert shown.count("]0;mine") >= 2
+    assert is_plain(shown)
+
+
+def test_the_table_of_a_study_does_not_steer_the_terminal(capsys):
+    row = TrialRow(
+        values={f"critic.a{CODE}": 1.0},
+        status=f"failed{CODE}",
+        metrics={},
+        nll_std=None,
+        against_vae=None,
+        flags=(),
+        seconds=1.0,
+    )
+    flagged = dataclasses.replace(
+        row, metrics={"nll": 1.0, "mi_lower": 0.0}, flags=(f"[bold]{CODE}",)
+    )
+    study = Summary(
+        track=f"digits{CODE}",
+        method=f"mine{CODE}",
+        critic="mine",
+        objective="elbo",
+        goal="front",
+        margin=1.0,
+        space={f"critic.a{CODE}": "1 to 2"},
+        seeds=(0,),
+        nll_samples=1,
+        epochs=1,
+        wanted=1,
+        vae=row,
+        trials=(flagged,),
+        front=(0,),
+        chosen=None,
+        reason=f"why {CODE}",
+        alone={},
+    )
+    print_study(study)
+    shown = capsys.readouterr().out
+    assert "[bold]" in shown
+    assert is_plain(shown)

@@ -6,7 +6,10 @@ import pytest
 
 from fmnbench.data.acquire import import_files
 from fmnbench.data.cache import cached_data, downloads, manifest
+from fmnbench.data.catalogue import cached_class
 from fmnbench.data.sources.download import pinned
+from fmnbench.data.sources.remote import https
+from fmnbench.data.sources.source import Source
 from fmnbench.errors import UsageError
 
 PAGE = b"<!DOCTYPE html><html><head><title>Quota exceeded</title></head></html>"
@@ -182,3 +185,19 @@ def test_data_that_are_refused_leave_those_that_are_there(offer, get, laid, text
     before = cached_data("snli")
     refused(get, "snli")
     assert cached_data("snli") == before
+
+
+def test_a_page_or_a_redirect_of_a_server_does_not_steer_the_terminal(
+    offer, site, cache, fmnbench, monkeypatch
+):
+    code = "\x1b]0;mine\x07\x9b2J\u202e"
+    offer("snli", one={"a.tar.gz": PAGE.replace(b"exceeded", code.encode())})
+    done = fmnbench("data", "fetch", "snli")
+    assert "an HTML page titled 'Quota" in done.complaint
+    assert done.complaint.isprintable()
+    site.redirect = f"https://[{code[:-1]}/"
+    moved = Source(name="moved", summary="", files={"a.tar.gz": https(site.at("/moved"))})
+    monkeypatch.setattr(cached_class("snli"), "sources", (moved,))
+    done = fmnbench("data", "fetch", "snli")
+    assert "]0;mine" in done.complaint
+    assert done.complaint.isprintable()

@@ -4,13 +4,16 @@ import contextlib
 import dataclasses
 import gzip
 import http.server
+import itertools
 import threading
 import time
 
 import numpy as np
 import pytest
 
+PAUSE = 0.01  # seconds between the bytes of a site that drips
 CONTENT = np.random.default_rng(0).bytes(300_000)
+DRIPS = {"interim": b"HTTP/1.1 100 Continue\r\n\r\n", "head": b"HTTP/1.1 200 OK\r\nX: "}
 
 
 @dataclasses.dataclass
@@ -31,6 +34,7 @@ class Site:
     cut: int | None = None  # bytes after which the connection is closed
     stall: float = 0.0  # seconds without a byte after `cut`
     delay: float = 0.0  # seconds before the answer
+    drips: str | None = None  # a byte each PAUSE without end: of "interim" answers, head or body
     redirect: str | None = None
     page: bytes | None = None  # what /uc gives, as Google Drive does
     compresses: bool = False  # where the client takes gzip
@@ -92,8 +96,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start >= whole > 0:
             self.head(416, {"Content-Range": f"bytes */{whole}", "Content-Length": "0"})
             return
+        if site.drips in DRIPS:
+            self.drip(DRIPS[site.drips])
         self.head(206 if start else site.status, fields)
         self.body(site, content[start : site.cut])
+        if site.drips == "body":
+            self.drip(bytes(1))
 
     def start(self, site):
         """Returns the byte from which the file is asked for, and may be given."""
@@ -112,6 +120,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
+
+    def drip(self, data):
+        """Sends bytes one by one, over and over, until the client has gone."""
+        for byte in itertools.cycle(data):
+            self.wfile.write(bytes([byte]))
+            time.sleep(PAUSE)
 
     def body(self, site, data):
         for begin in range(0, len(data), 10_000):

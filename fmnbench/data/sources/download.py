@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fmnbench.data.sources.content import HEAD, describe, is_html
+from fmnbench.data.sources.pace import DEFAULT, Pace
 from fmnbench.data.sources.part import Part
 from fmnbench.data.sources.remote import Remote, md5_of
 from fmnbench.errors import DataError
@@ -24,6 +25,7 @@ def download(
     *,
     progress: Callable[[int, int | None], None] | None = None,
     timeout: float = 30.0,
+    pace: Pace = DEFAULT,
 ) -> str:
     """Returns the SHA-256 (hex) of the file at `target`, downloaded unless it is there already.
 
@@ -31,11 +33,12 @@ def download(
     The file appears whole or not at all: it grows as `<target>.part`, which stays where the
     network fails or Ctrl-C is pressed, and is continued by the next call. When two processes want
     one file, the second waits for the first (`<target>.lock`). `progress` gets the bytes so far
-    and in all; `timeout` is the seconds without a byte after which a server has stalled.
+    and in all; `timeout` is the seconds without a byte after which a server has stalled, `pace`
+    the least that it must send.
 
     Raises:
-        DataError: not reachable, refused, a web page instead of data, truncated, too large,
-            another hash than expected, or the disk cannot take it.
+        DataError: not reachable, refused, too slow, a web page instead of data, truncated, too
+            large, another hash than expected, or the disk cannot take it.
     """
     expected = _expected(remote, target)
     part = Part(target.with_name(target.name + ".part"))
@@ -47,9 +50,13 @@ def download(
                 return there
             from fmnbench.data.sources.transfer import Transfer  # imports requests
 
-            trusted = expected is not None
             Transfer(
-                remote=remote, part=part, trusted=trusted, timeout=timeout, progress=progress
+                remote=remote,
+                part=part,
+                trusted=expected is not None,
+                timeout=timeout,
+                pace=pace,
+                progress=progress,
             ).run()
             return _accept(part, remote, target, expected)
     except OSError as error:

@@ -12,8 +12,10 @@ import requests
 import urllib3
 
 from fmnbench.data.sources.content import HEAD, page
+from fmnbench.data.sources.pace import Pace
 from fmnbench.data.sources.part import Origin, Part
 from fmnbench.data.sources.remote import Remote, check_url
+from fmnbench.data.sources.watch import Watch
 from fmnbench.errors import DataError
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
@@ -28,13 +30,14 @@ class Transfer:
     """One try at bringing a file here.
 
     `trusted` says that the content will be checked by its SHA-256. `timeout` is the seconds
-    without a byte after which a server has stalled.
+    without a byte after which a server has stalled, `pace` the least that it must send.
     """
 
     remote: Remote
     part: Part
     trusted: bool
     timeout: float
+    pace: Pace
     progress: Progress | None = None
 
     def run(self) -> None:
@@ -43,15 +46,16 @@ class Transfer:
         What has arrived stays in the part when the transfer breaks off or is interrupted.
 
         Raises:
-            DataError: the server cannot be reached, refuses, sends a web page instead of data,
-                too much or too little.
+            DataError: the server cannot be reached, refuses, is too slow, sends a web page
+                instead of data, too much or too little.
         """
         check_url(self.remote.url, trusted=self.trusted)
         origin = self.part.origin(self.remote.url)
         if origin is not None and origin.total == self.part.size:
             return  # an earlier try was cut off after the last byte
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(requests.Session())
+            watch = stack.enter_context(Watch(self.pace))
+            session = stack.enter_context(watch.session())
             # The bytes on the wire are those of the file: offsets and hashes are of them.
             session.headers["Accept-Encoding"] = "identity"
 
@@ -60,12 +64,24 @@ class Transfer:
                 self._check_redirect(response)
 
             session.hooks["response"].append(meet)
-            response = self._get(session, self._range(origin))
-            if origin is None or not _is_rest(response, origin, self.part.size):
-                if response.status_code in _NO_SUCH_REST:
-                    response = self._get(session, {})
-                origin = self._begin(response)
-            self._receive(response, origin)
+            try:
+                response, origin = self._answer(session, origin)
+            except DataError as error:
+                if watch.fault is None:
+                    raise
+                raise DataError(f"the download of {self.remote.url} {watch.fault}") from error
+            self._receive(response, origin, watch)
+
+    def _answer(
+        self, session: requests.Session, origin: Origin | None
+    ) -> tuple[requests.Response, Origin]:
+        """Returns the answer that has the rest of `origin`, or all of what is there now."""
+        response = self._get(session, self._range(origin))
+        if origin is not None and _is_rest(response, origin, self.part.size):
+            return response, origin
+        if response.status_code in _NO_SUCH_REST:
+            response = self._get(session, {})
+        return response, self._begin(response)
 
     def _check_redirect(self, response: requests.Response) -> None:
         if response.is_redirect:
@@ -136,7 +152,7 @@ class Transfer:
         self.part.begin(origin)
         return origin
 
-    def _receive(self, response: requests.Response, origin: Origin) -> None:
+    def _receive(self, response: requests.Response, origin: Origin, watch: Watch) -> None:
         """Appends an answer's body to the part and checks that it is all there."""
         total = _length(response) if origin.total is None else origin.total
         ceiling = LARGEST if total is None else total
@@ -147,6 +163,7 @@ class Transfer:
                 while received <= ceiling and (chunk := raw.read1(_CHUNK, decode_content=False)):
                     file.write(chunk)
                     received += len(chunk)
+                    watch.count(len(chunk))
                     if self.progress is not None:
                         self.progress(received, total)
                 file.flush()
@@ -158,6 +175,7 @@ class Transfer:
         if received > ceiling:
             self.part.discard()
             raise DataError(f"{self.remote.url} sent more than {ceiling} bytes")
+        fault = watch.fault or fault
         if fault is not None or received < (total or 0):
             kept = origin.validator is not None or self.trusted
             advice = "; the next try goes on from there" if kept else ""

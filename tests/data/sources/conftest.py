@@ -7,6 +7,7 @@ import pytest
 
 from fmnbench.data.sources.archives import extract
 from fmnbench.data.sources.download import Remote, download
+from fmnbench.data.sources.pace import DEFAULT
 from fmnbench.errors import DataError
 
 
@@ -84,11 +85,11 @@ def target(tmp_path):
 
 @pytest.fixture
 def fetch(site, target):
-    """Returns the download of the site's file; settings of the remote, timeout and progress."""
+    """Returns the download of the site's file; settings of the remote, timeout, progress, pace."""
 
-    def run(*, timeout=5.0, progress=None, **settings):
+    def run(*, timeout=5.0, progress=None, pace=DEFAULT, **settings):
         remote = Remote(**{"url": site.url, "kind": "https"} | settings)
-        return download(remote, target, timeout=timeout, progress=progress)
+        return download(remote, target, timeout=timeout, progress=progress, pace=pace)
 
     return run
 
