@@ -55,17 +55,22 @@ def _writing(path: Path) -> Iterator[None]:
         raise WriteError(error.errno, error.strerror or str(error), str(path)) from error
 
 
-def read_regular(path: Path) -> bytes:
+def read_regular(path: Path, most: int | None = None) -> bytes:
     """Returns the content of a file; of a pipe, a socket or a device nothing is read.
 
+    `most` is the number of bytes that the file may have, None for any.
+
     Raises:
-        OSError: the file cannot be read, or is no regular one.
+        OSError: the file cannot be read, is no regular one, or has more bytes.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # otherwise a pipe would wait
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "Not a regular file")
-        return file.read()
+        content = file.read(-1 if most is None else most + 1)
+    if most is not None and len(content) > most:
+        raise OSError(errno.EFBIG, f"More than {most:,} bytes")
+    return content
 
 
 def _umask() -> int:

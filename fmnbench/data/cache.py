@@ -21,10 +21,11 @@ import pydantic
 
 from fmnbench.data.sources.quiet import without_bars
 from fmnbench.errors import DataError, DataMissing, UsageError
-from fmnbench.files import sync_folder, write_atomically
+from fmnbench.files import read_regular, sync_folder, write_atomically
 from fmnbench.spec import Settings
 
 VARIABLE = "FMNBENCH_CACHE"  # names the cache's folder
+LARGEST_MANIFEST = 1 << 20  # bytes; the longest has 3,000
 MANIFEST = "account.json"  # the first version's name, as the fields `place` and `arrived` are
 SPLITS = ("train", "validation", "test")
 Kind = Literal["images", "texts"]
@@ -151,7 +152,7 @@ def manifest(name: str) -> Manifest | None:
     """
     path = dataset_folder(name) / MANIFEST
     try:
-        return _reader()(path.read_bytes())
+        return _reader()(read_regular(path, LARGEST_MANIFEST))
     except FileNotFoundError:
         return None
     except (OSError, pydantic.ValidationError) as error:

@@ -18,6 +18,7 @@ SPECIALS = (START, END, UNKNOWN)  # ids 0, 1 and 2
 START_ID, END_ID, UNKNOWN_ID = range(3)
 OTHER_SPECIALS = ("<unk>", "<pad>")  # in published word lists; left out of ours
 FORM = "a word list, one word a line"
+LARGEST_LIST = 16 << 20  # bytes: a million words; the published lists have 20,000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,9 +108,9 @@ class Vocabulary:
         Special words in the list, as in that of He et al. (2019), keep no place of their own.
         Raises DataError where it is no UTF-8 text, or a line holds no word, two, or one again.
         """
-        local_file.require(path, FORM)
+        content = local_file.read(path, FORM, LARGEST_LIST)
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 ({error.reason}); expected {FORM}.") from error
         seen: dict[str, int] = {}

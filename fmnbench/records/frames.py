@@ -33,7 +33,8 @@ class Records(NamedTuple):
     `runs` has a row for each record, sorted by track and key, with the columns RUN_COLUMNS and
     then one for each metric by its name, NaN where a record lacks it; `seconds` is wall time.
     `curves` has a row for each epoch: `key`, `epoch`, and a column for each value of the curve.
-    `errors` are those of records that cannot be read.
+    `errors` are those of records that cannot be read, and of entries of a curve that do not say
+    their epoch, which are left out.
     """
 
     runs: pd.DataFrame
@@ -53,13 +54,25 @@ def load(store: str | Path = STORE) -> Records:
     metrics = sorted({name for result in results for name in result.metrics})
     runs = pd.DataFrame([_row(result) for result in results], columns=[*RUN_COLUMNS, *metrics])
     epochs = [
-        {"key": result.spec.key, **entry, "epoch": int(entry["epoch"])}
+        {**entry, "key": result.spec.key, "epoch": int(entry["epoch"])}
         for result in results
         for entry in result.curve
+        if "epoch" in entry
+    ]
+    errors += [
+        RecordError(f"{result.spec.track.name}/{result.spec.key}: {unnamed} of its curve")
+        for result in results
+        if (unnamed := _without_epoch(result))
     ]
     names = dict.fromkeys(name for entry in epochs for name in entry)
     columns = ["key", "epoch", *(name for name in names if name not in ("key", "epoch"))]
     return Records(runs, pd.DataFrame(epochs, columns=columns), tuple(errors))
+
+
+def _without_epoch(result: Result) -> str:
+    """Returns which entries of a curve have no epoch, in words; empty for none."""
+    places = [n for n, entry in enumerate(result.curve, start=1) if "epoch" not in entry]
+    return f"there is no epoch in entry {', '.join(map(str, places))}" if places else ""
 
 
 def _row(result: Result) -> dict[str, object]:

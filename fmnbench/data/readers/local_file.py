@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fmnbench.data.sources import content
 from fmnbench.errors import DataError
+from fmnbench.files import read_regular
 
 
 def require(path: Path, form: str) -> None:
@@ -16,6 +17,15 @@ def require(path: Path, form: str) -> None:
         raise DataError(f"{path} cannot be read ({error.strerror}); expected {form}.") from error
     if not head or content.is_html(head):
         raise DataError(f"{path} is {content.describe(head)}; expected {form}.")
+
+
+def read(path: Path, form: str, most: int) -> bytes:
+    """Returns a file's content, of at most so many bytes; raises DataError as `require` does."""
+    require(path, form)
+    try:
+        return read_regular(path, most)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); expected {form}.") from error
 
 
 def find(folder: Path, names: Sequence[str]) -> Path | None:

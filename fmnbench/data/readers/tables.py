@@ -6,8 +6,10 @@ from collections.abc import Mapping
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no types
 
 from fmnbench.data.cache import SPLITS, Kind
+from fmnbench.data.readers import local_file
 from fmnbench.data.readers.omniglot_images import PIXELS, Images
 from fmnbench.data.readers.text_files import Documents
+from fmnbench.data.vocabulary import FORM, LARGEST_LIST
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,5 +54,7 @@ def of_documents(documents: Documents) -> Contents:
         source=documents.source,
         dropped={"empty": documents.empty, "over-long": documents.over_long},
         labelled=documents.labelled,
-        word_list=documents.vocabulary.read_bytes() if documents.vocabulary else None,
+        word_list=local_file.read(documents.vocabulary, FORM, LARGEST_LIST)
+        if documents.vocabulary
+        else None,
     )

@@ -12,10 +12,11 @@ from fmnbench.data.sources.pace import DEFAULT, Pace
 from fmnbench.data.sources.part import Part
 from fmnbench.data.sources.remote import Remote, md5_of
 from fmnbench.errors import DataError
-from fmnbench.files import sync_folder, write_atomically
+from fmnbench.files import read_regular, sync_folder, write_atomically
 
 __all__ = ["Remote", "download", "pin", "pinned", "present", "require_online"]
 
+LARGEST_PIN = 4096  # bytes: a hash and the name of a file
 _TRUE = ("1", "ON", "YES", "TRUE")  # what huggingface_hub takes for true
 
 
@@ -73,12 +74,15 @@ def pinned(target: Path) -> str | None:
     """Returns the SHA-256 that was recorded when `target` first came, or None.
 
     Raises:
-        DataError: the record is not a SHA-256.
+        DataError: the record is not a SHA-256, or cannot be read.
     """
     path = _pin(target)
     if not path.exists():
         return None
-    found = re.match(rb"[0-9a-f]{64}\b", path.read_bytes())
+    try:
+        found = re.match(rb"[0-9a-f]{64}\b", read_regular(path, LARGEST_PIN))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
     if found is None:
         raise DataError(f"{path} does not start with a sha256; delete it to record a new one")
     return found[0].decode()

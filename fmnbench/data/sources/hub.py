@@ -11,8 +11,9 @@ from fmnbench.data.readers.tables import Contents
 from fmnbench.data.sources.quiet import without_bars
 from fmnbench.data.sources.source import Hub
 from fmnbench.errors import DataError
-from fmnbench.files import write_atomically
+from fmnbench.files import read_regular, write_atomically
 
+LARGEST_RECORD = 256  # bytes; a revision has 41
 LOCAL = "local"  # stands for the revision of a folder of this machine
 
 
@@ -53,7 +54,7 @@ def _revision(hub: Hub) -> str:
     if Path(hub.repository).is_dir():
         return LOCAL
     if _record(hub).is_file():
-        return _record(hub).read_text().strip()
+        return read_regular(_record(hub), LARGEST_RECORD).decode().strip()
     from huggingface_hub import HfApi  # absent where only the libraries that runs need are
 
     found = HfApi().dataset_info(hub.repository).sha

@@ -4,7 +4,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from fmnbench.files import write_atomically
+from fmnbench.files import read_regular, write_atomically
+
+LARGEST_NOTE = 1 << 16  # bytes; a header of an answer, which it quotes, has no more
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,8 +36,8 @@ class Part:
     def origin(self, url: str) -> Origin | None:
         """Returns what there is to go on with of the file at `url`."""
         try:
-            origin = Origin(**json.loads(self.note.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            origin = Origin(**json.loads(read_regular(self.note, LARGEST_NOTE)))
+        except (OSError, ValueError, TypeError):
             return None
         return origin if self.size and origin.url == url else None
 
