@@ -33,7 +33,7 @@ def main() -> None:
             "fmnbench",
             "run",
             "--suite",
-            "report",
+            "asokan",
             "--dataset",
             "toy",
         ]

@@ -103,7 +103,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     plain = Selection(
-        suites=["report"],
+        suites=["asokan"],
         datasets=["toy"],
         critics=["none"],
         settings=["validate_every=99"],

@@ -9,7 +9,7 @@ from fmnbench.board.relations import Superseded
 from fmnbench.board.verdicts import Verdict
 from fmnbench.spec import Task, Track
 
-Protocol = Literal["standard", "report"]
+Protocol = Literal["standard", "as-published"]
 Better = Literal["lower", "higher"]
 Found = Literal["holds", "opposite", "not seen", "one seed", "not run"]
 TIME = "time"  # a column that is no metric of a record

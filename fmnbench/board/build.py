@@ -222,7 +222,7 @@ def _cell(metric: str, line: Line, label: str, table: _Table, notes: Notes) -> C
     return Cell(
         n=len(values),
         mean=mean(values),
-        std=std(values, population=table.protocol == "report") if len(values) > 1 else None,
+        std=std(values, population=table.protocol == "as-published") if len(values) > 1 else None,
         half_width=interval(values),
         notes=tuple(notes.add(flag) for flag in flags if flag),
         outdated=definition is not None,

@@ -48,7 +48,7 @@ def columns(
     its column has its name alone. `targets` are the values that a metric should have, where that
     is not the largest or smallest one. The standard table ends with the training time.
     """
-    if protocol == "report":
+    if protocol == "as-published":
         return tuple(_column(name) for name in REPORT)
     present = {name for result in results for name in (*result.metrics, *result.broken)}
     names = [name for name in STANDARD if name in present or name not in OPTIONAL]

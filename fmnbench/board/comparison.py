@@ -68,7 +68,7 @@ def _compared(cell: Cell, plain: Cell | None, protocol: Protocol) -> Cell:
         return cell
     theirs = Sample(n=value.runs, mean=value.mean, std=_sample_std(value))
     std = cell.std
-    if std is not None and protocol == "report":
+    if std is not None and protocol == "as-published":
         std = of_sample(std, cell.n)
     ours = Sample(n=cell.n, mean=cell.mean, std=std)
     compared = Beside(

@@ -25,7 +25,7 @@ def with_conclusions(
     results: Sequence[Result],
     judges: Mapping[str, str],
 ) -> list[Board]:
-    """Returns boards of the report protocol with what their sources conclude of critics.
+    """Returns boards of the protocol as-published with what their sources conclude of critics.
 
     A conclusion is a difference between a critic and the plain VAE beyond the sum of their
     published stds. It holds where the same difference, by the field's definition, has the same

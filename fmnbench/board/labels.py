@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 
 from fmnbench.board.rows import Line
-from fmnbench.spec import Setting, Settings, canonical_json
+from fmnbench.spec import Setting, Settings, Task, canonical_json
 
 PLAIN = ("none", "elbo")  # critic and objective of the plain VAE
+VAE = "VAE"  # what it is called
+SYMBOLS = {"beta": "β"}  # of an objective that has one setting, of its own name
 
 
 def labels(lines: Sequence[Line]) -> list[str]:
@@ -15,6 +17,25 @@ def labels(lines: Sequence[Line]) -> list[str]:
     A critic's settings are named where rows differ in them, an objective's always.
     """
     return [_label(line, lines) for line in lines]
+
+
+def method_label(task: Task, named: Settings | None = None) -> str:
+    """Returns what a method is called: VAE, self λ=20, β=0.2, or self λ=20 + β=0.2.
+
+    `named` are the critic's settings that are part of it; an objective's always are.
+    """
+    critic, objective = _listed(named or {}), _objective(task)
+    if (task.critic, task.objective) == PLAIN:
+        label = VAE + critic + objective.removeprefix("elbo")
+    elif task.critic == "none":
+        label = objective + critic
+    else:
+        label = task.critic + critic
+    if task.critic != "none" or task.lambda_:
+        label += f" λ={value(float(task.lambda_))}"
+    if task.critic != "none" and objective != "elbo":
+        label += f" + {objective}"
+    return label
 
 
 def value(setting: Setting, digits: int | None = None) -> str:
@@ -43,19 +64,15 @@ def _rounded(number: float, digits: int) -> float:
 def _label(line: Line, lines: Sequence[Line]) -> str:
     task = line.task
     rivals = [other.task.critic_settings for other in lines if other.task.critic == task.critic]
-    critic = task.critic + _listed(_differing(task.critic_settings, rivals))
-    objective = task.objective + _listed(task.objective_settings)
-    if (task.critic, task.objective) == PLAIN:
-        label = "VAE" + critic.removeprefix("none") + objective.removeprefix("elbo")
-    elif task.critic == "none":
-        label = objective + critic.removeprefix("none")
-    else:
-        label = critic
-    if task.critic != "none" or task.lambda_:
-        label += f" λ={value(float(task.lambda_))}"
-    if task.critic != "none" and objective != "elbo":
-        label += f" + {objective}"
+    label = method_label(task, _differing(task.critic_settings, rivals))
     return f"{label} [{line.differs}]" if line.differs else label
+
+
+def _objective(task: Task) -> str:
+    name, settings = task.objective, task.objective_settings
+    if name in SYMBOLS and set(settings) == {name}:
+        return f"{SYMBOLS[name]}={value(settings[name])}"
+    return name + _listed(settings)
 
 
 def _differing(settings: Settings, rivals: Sequence[Settings]) -> dict[str, Setting]:

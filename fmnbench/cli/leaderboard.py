@@ -143,7 +143,7 @@ def _boards(
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
     standard = boards(results, "standard", expected, beside, relations, seeds)
-    rerun = boards(reruns, "report", wanted, values, relations, seeds)
+    rerun = boards(reruns, "as-published", wanted, values, relations, seeds)
     return standard + with_conclusions(rerun, standard, results, relations.judges)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from fmnbench.board.labels import method_label
 from fmnbench.cli.options import JsonOption, PluginOption, load_plugins
-from fmnbench.cli.text import UNBROKEN, method_name, print_definitions, say, say_json
+from fmnbench.cli.text import UNBROKEN, print_definitions, say, say_json
 from fmnbench.errors import unknown
 from fmnbench.planning.suite_file import all_suites
 from fmnbench.registry import REGISTRIES, Entry, Range
@@ -18,6 +19,7 @@ COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
 WHAT = (*COMPONENTS, "suites", "tasks")
 SEARCHED = ("critics", "objectives")  # the kinds whose settings `tune` searches
 LETTERS = {"lambda": "λ"}
+WITHOUT_Z = "no latent"  # the row of a latent-free track
 
 
 def list_command(
@@ -75,6 +77,7 @@ def rows(what: str) -> list[Row]:
                 "track": task.track.name,
                 "dataset": task.track.dataset,
                 "architecture": task.track.architecture,
+                "row": WITHOUT_Z if task.track == comparison.reference else method_label(task),
                 "critic": task.critic,
                 "objective": task.objective,
                 "lambda": task.lambda_,
@@ -104,12 +107,8 @@ def _print_tasks(lines: Sequence[Row]) -> None:
 def _methods(rows: Sequence[Row]) -> list[str]:
     """Returns the text beside a track: its dataset and architecture, then its rows."""
     track = rows[0]
-    names = (
-        method_name(str(row["critic"]), str(row["objective"]), float(str(row["lambda"])))
-        for row in rows
-    )
     # a row's name stays on one line
-    methods = ", ".join(name.replace(" ", UNBROKEN) for name in names)
+    methods = ", ".join(str(row["row"]).replace(" ", UNBROKEN) for row in rows)
     return [f"{track['dataset']} + {track['architecture']}", methods]
 
 

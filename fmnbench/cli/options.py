@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -95,10 +95,13 @@ def device(text: str) -> str:
     return text
 
 
-def choice(option: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
-    """Returns a parser of one word out of a few."""
+def choice(
+    option: str, allowed: tuple[str, ...], former: Mapping[str, str] | None = None
+) -> Callable[[str], str]:
+    """Returns a parser of one word out of a few, or of a former word for one of them."""
 
     def parse(text: str) -> str:
+        text = (former or {}).get(text, text)
         if text not in allowed:
             raise unknown(f"{option} value", text, allowed)
         return text

@@ -16,7 +16,8 @@ from fmnbench.cli.options import (
     seeds,
 )
 
-PROTOCOLS = ("standard", "report")
+PROTOCOLS = ("standard", "as-published")
+FORMER = {"report": "as-published"}  # names that an option took before
 FORMATS = ("rich", "markdown", "html", "csv", "json")
 
 
@@ -45,9 +46,9 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(
             metavar="|".join(PROTOCOLS),
-            parser=choice("--protocol", PROTOCOLS),
-            help="Whose definitions of the metrics (default: standard, and report "
-            "with --compare for tracks that re-run a published table).",
+            parser=choice("--protocol", PROTOCOLS, FORMER),
+            help="Whose definitions of the metrics: the field's, or the publication's where "
+            "published tables are re-run (default: standard, and both for such tracks).",
         ),
     ] = None,
     format_: Annotated[
@@ -83,9 +84,9 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Examples:
       fmnbench report --suite quick
       fmnbench report --track toy-mlp+epochs=2
-      fmnbench report --suite report --seeds 0-2
+      fmnbench report --suite asokan --seeds 0-2
       fmnbench report > leaderboards/README.md
-      fmnbench report --suite report --protocol report --compare
+      fmnbench report --suite asokan --protocol as-published --compare
       fmnbench report --out table.csv
       fmnbench report --out leaderboards/site/index.html
       fmnbench report --pictures --out leaderboards/README.md

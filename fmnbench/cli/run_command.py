@@ -66,7 +66,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Examples:
       fmnbench run --suite quick --seeds 3
       fmnbench run --track omniglot-cnn --seeds 3 --jobs 2
-      fmnbench run --suite report --critic self --lambda 5 --lambda 20
+      fmnbench run --suite asokan --critic self --lambda 5 --lambda 20
       fmnbench run --suite quick --plugin my_critic.py --critic mine
       fmnbench run --suite my_suite.toml --retry failed --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import typer
 
+from fmnbench.board.labels import method_label
 from fmnbench.printable import clean, json_text, printable
 from fmnbench.spec import RunSpec
 
@@ -16,18 +17,12 @@ UNBROKEN = "\N{NO-BREAK SPACE}"  # printed as a space at which no line is folded
 
 def row_name(spec: RunSpec) -> str:
     """Returns a row's short name within its track."""
-    return method_name(spec.critic, spec.objective, spec.lambda_)
+    return method_label(spec.task)
 
 
 def run_name(spec: RunSpec) -> str:
     """Returns a run's name for people: its track, row and seed."""
     return f"{spec.track.name} {row_name(spec)} seed {spec.seed}"
-
-
-def method_name(critic: str, objective: str, weight: float) -> str:
-    """Returns a short name of a critic, its weight λ and an objective."""
-    weighted = critic if critic == "none" else f"{critic} λ={weight:g}"
-    return weighted if objective == "elbo" else f"{weighted} {objective}"
 
 
 def lasting(seconds: float) -> str:

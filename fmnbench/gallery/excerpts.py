@@ -9,6 +9,7 @@ from jaxtyping import Float, Int32
 from torch import Tensor
 
 from fmnbench.architectures.base import VAE
+from fmnbench.board.labels import method_label
 from fmnbench.data.tokens import unpadded
 from fmnbench.data.vocabulary import UNKNOWN, Vocabulary
 from fmnbench.datasets.base import Splits
@@ -45,8 +46,8 @@ def _head(spec: RunSpec) -> Iterator[str]:
     track = escape(spec.track.name)
     yield from (f"# What a model of {track} writes", "")
     about = (
-        f"Critic {spec.critic}, objective {spec.objective}, λ = {spec.lambda_:g}, "
-        f"seed {spec.seed}; run {spec.key}. {UNKNOWN} is any word that is not in the vocabulary; "
+        f"{method_label(spec.task)}, seed {spec.seed}; run {spec.key}. "
+        f"{UNKNOWN} is any word that is not in the vocabulary; "
         f"texts are cut after {CHARACTERS} characters."
     )
     yield from (escape(about), "")

@@ -18,7 +18,7 @@ def draw_information(boards: Sequence[Board], results: Sequence[Result], folder:
     not installed or a figure cannot be written.
     """
     for board in boards:
-        if board.protocol == "report":
+        if board.protocol == "as-published":
             continue  # that protocol shows the same runs again
         path = folder / folder_name(board.track.name) / file_name(board)
         try:

@@ -22,6 +22,7 @@ TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
 NUMBERS = {*POSITIVE, "weight_decay", "plateau_from", "lambda"}  # true is no number
 COMPARISON_FIELDS = frozenset(field.name for field in dataclasses.fields(Comparison))
 COMPARISON_FIELDS -= {"track", "lambdas"}  # a file has the track's fields, and "lambda"
+ALIASES = {"report": "asokan"}  # former names of suites
 RELATED = {
     "latent_free": LatentFree,
     "smaller_copy_of": SmallerCopy,
@@ -40,7 +41,7 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str, *, for_runs: bool = True) -> Suite:
-    """Returns a suite by its name, or from a path that ends in .toml.
+    """Returns a suite by its name, a former one included, or from a path that ends in .toml.
 
     Only runs need the components that it names; without `for_runs` their names are not checked.
     A mistake is a UsageError with the file, the key and the nearest guess.
@@ -50,6 +51,7 @@ def load_suite(name: str, *, for_runs: bool = True) -> Suite:
         if not path.is_file():
             raise UsageError(f"There is no suite file '{name}'.")
         return _parse(path.stem, path.name, path.read_bytes(), for_runs=for_runs)
+    name = ALIASES.get(name, name)
     if name not in suite_names():
         raise unknown("suite", name, suite_names())
     file = benchmark_files() / f"{name}.toml"

@@ -99,7 +99,7 @@ def record_links(row: TextRow, board: Board, options: Options) -> list[tuple[int
 def pictures(board: Board, options: Options) -> list[tuple[str, str]]:
     """Returns the methods that a picture was drawn of, and the picture of the first seed of each.
 
-    None of the report's protocol: it shows the same runs again.
+    None of the protocol as-published: it shows the same runs again.
     """
     return _of_first_runs(board, options.pictures)
 
@@ -107,7 +107,7 @@ def pictures(board: Board, options: Options) -> list[tuple[str, str]]:
 def texts(board: Board, options: Options) -> list[tuple[str, str]]:
     """Returns the methods that have a page of texts, and the page of the first seed of each.
 
-    None of the report's protocol, as of pictures.
+    None of the protocol as-published, as of pictures.
     """
     return _of_first_runs(board, options.texts)
 
@@ -159,7 +159,7 @@ def superscript(numbers: tuple[int, ...]) -> str:
 
 
 def _of_first_runs(board: Board, links: Mapping[str, str]) -> list[tuple[str, str]]:
-    if board.protocol == "report":
+    if board.protocol == "as-published":
         return []
     firsts = {row.label: next(iter(row.records.values()), "") for row in board.rows}
     return [(label, links[key]) for label, key in firsts.items() if key in links]

@@ -29,7 +29,7 @@ MOST_SEEDS = 10  # that are listed one by one
 
 def title(board: Board) -> str:
     """Returns a table's heading: two tables of one track differ in their protocol."""
-    return board.title + (", report protocol" if board.protocol == "report" else "")
+    return board.title + (", as published" if board.protocol == "as-published" else "")
 
 
 def held_fixed(board: Board) -> str:
@@ -72,7 +72,7 @@ def legend(board: Board, bold: str) -> str:
     """Returns how to read a cell; `bold` is how the text shows a bold one."""
     n = len(board.seeds)
     seeds = ", ".join(map(str, board.seeds[:MOST_SEEDS])) + (", …" if n > MOST_SEEDS else "")
-    kind = "population" if board.protocol == "report" else "sample"
+    kind = "population" if board.protocol == "as-published" else "sample"
     if n == 0:
         return "No run of this table has been made yet."
     if n == 1:

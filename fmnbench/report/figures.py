@@ -95,9 +95,9 @@ def file_name(board: Board) -> str:
 def figure_link(board: Board, options: Options) -> str | None:
     """Returns the link to a board's figure, None where it was not drawn.
 
-    None of the report's protocol: it shows the same runs again.
+    None of the protocol as-published: it shows the same runs again.
     """
-    if board.protocol == "report" or not board.seeds:
+    if board.protocol == "as-published" or not board.seeds:
         return None
     return options.figures.get(f"{folder_name(board.track.name)}/{file_name(board)}")
 

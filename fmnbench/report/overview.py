@@ -48,7 +48,11 @@ def by_worth(boards: Sequence[Board]) -> list[Board]:
 
     def rank(board: Board) -> tuple[bool, bool, bool]:
         is_small = len(board.seeds) < FEWEST or board.superseded is not None
-        return board.protocol == "report", is_small, not any(row.ranked for row in board.rows)
+        return (
+            board.protocol == "as-published",
+            is_small,
+            not any(row.ranked for row in board.rows),
+        )
 
     return sorted(boards, key=rank)
 

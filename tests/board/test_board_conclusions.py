@@ -46,7 +46,7 @@ def concluded(row):
         ]
         both = results + (judges if track else [])
         standard = boards(both, "standard", seeds=seeds)
-        report = boards(results, "report", published=published, seeds=seeds)
+        report = boards(results, "as-published", published=published, seeds=seeds)
         (board,) = with_conclusions(report, standard, both, dict(judged_by))
         return board
 
@@ -121,7 +121,7 @@ def test_p_values_are_corrected_for_the_number_of_conclusions(row):
             )
             said.append(dataclasses.replace(value(critic, "report.nll", 120.0), lambda_=weight))
         (board,) = with_conclusions(
-            boards(made, "report", published=said), boards(made, "standard"), made, {}
+            boards(made, "as-published", published=said), boards(made, "standard"), made, {}
         )
         (first,) = [each for each in board.conclusions if each.label.startswith("self")]
         assert first.verdict == ("holds" if count == 1 else "not seen")
@@ -154,6 +154,6 @@ def test_values_by_an_older_definition_prove_no_conclusion(row, version, verdict
         *row({0: 0.50, 1: 0.51, 2: 0.52}, critic="self", lambda_=20.0, **fields),
     ]
     (board,) = with_conclusions(
-        boards(made, "report", published=said), boards(made, "standard"), made, {}
+        boards(made, "as-published", published=said), boards(made, "standard"), made, {}
     )
     assert [each.verdict for each in board.conclusions] == [verdict]

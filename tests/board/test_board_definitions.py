@@ -38,13 +38,13 @@ def test_a_cell_of_an_older_definition_is_marked_where_that_moved_its_kind_of_da
     dataset, marked, moved, row
 ):
     results = row({0: 0.5, 1: 0.75}, metric="report.density", track={"dataset": dataset})
-    found, notes = cells(results, "report.density", "report")
+    found, notes = cells(results, "report.density", "as-published")
     (cell,) = found.values()
     assert (cell.mean, cell.outdated) == (0.625, marked)
     assert notes == ((OLD,) if marked else ())
     assert cell.notes == ((1,) if marked else ())
     for name in ("markdown", "rich", "html", "csv", "json"):
-        assert (OLD in " ".join(render(boards(results, "report"), name).split())) == marked
+        assert (OLD in " ".join(render(boards(results, "as-published"), name).split())) == marked
 
 
 def test_a_mark_names_the_seeds_that_are_older_and_their_row_is_compared_with_none(moved, row):
@@ -56,7 +56,7 @@ def test_a_mark_names_the_seeds_that_are_older_and_their_row_is_compared_with_no
         *row({0: 9.5}, critic="self", lambda_=1.0, metric="report.density", track=track),
         *row({1: 9.6}, critic="self", lambda_=1.0, **new),
     ]
-    found, notes = cells([*plain, *best, *mixed], "report.density", "report")
+    found, notes = cells([*plain, *best, *mixed], "report.density", "as-published")
     assert notes == (f"{OLD} with seed 0",)
     assert [cell.bold for cell in found.values()] == [False, True, False]
 

@@ -22,7 +22,7 @@ def marked(board, row, metric=None):
 
 @pytest.mark.parametrize(("nll", "flagged"), [(49.99, False), (50.0, True), (60.0, True)])
 def test_a_row_that_does_not_beat_the_latent_free_reference_is_marked(row, nll, flagged):
-    for protocol in ("standard", "report"):
+    for protocol in ("standard", "as-published"):
         board = only(row({0: nll}, metrics={"reference.nll": 50.0}), protocol=protocol)
         notes = marked(board, board.rows[0])
         assert any("has learned nothing" in note for note in notes) == flagged
@@ -139,7 +139,7 @@ def test_a_decoder_without_a_mean_is_marked_by_what_the_z_of_others_costs(make_r
     ],
 )
 def test_an_information_within_5_percent_of_its_ceiling_is_marked(row, metric, ceiling):
-    protocol = "report" if metric == "report.mi" else "standard"
+    protocol = "as-published" if metric == "report.mi" else "standard"
     other = {"mi_ceiling": 90.0, "mi_batch_ceiling": 90.0, ceiling: 8.0}
     for value, flagged in ((7.59, False), (7.61, True), (8.0, True), (8.3, True)):
         board = only(row({0: value}, metric, metrics=other), protocol=protocol)

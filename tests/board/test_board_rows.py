@@ -95,12 +95,12 @@ def test_labels_say_what_differs_between_rows_and_no_more(row):
     assert [row.label for row in board.rows] == [
         "VAE",
         "VAE λ=1",
-        "beta(beta=0.5)",
+        "β=0.5",
         "neural(hidden=(8, 4)) λ=0.1",
         "neural(hidden=(8, 4)) λ=20",
         "neural(hidden=(8, 8)) λ=20",
         "self λ=2.5",
-        "self λ=2.5 + beta(beta=0.5)",
+        "self λ=2.5 + β=0.5",
     ]
 
 

@@ -81,10 +81,8 @@ def test_a_listing_as_json_has_every_name_that_the_listing_has(what, fmnbench):
     if what == "tasks":
         methods = {}
         for row in rows:
-            weight = "" if row["critic"] == "none" else f" λ={row['lambda']:g}"
-            objective = "" if row["objective"] == "elbo" else f" {row['objective']}"
             track = row["track"], f"{row['dataset']} + {row['architecture']}"
-            methods.setdefault(track, []).append(f"{row['critic']}{weight}{objective}")
+            methods.setdefault(track, []).append(row["row"])
         assert "\N{NO-BREAK SPACE}" not in shown.out
         text = " ".join(shown.out.split())
         for (track, parts), names in methods.items():
@@ -115,15 +113,15 @@ def test_a_metric_is_listed_with_its_unit_direction_and_source(fmnbench):
 def test_the_tasks_of_the_quick_suite_are_listed_row_by_row(fmnbench):
     rows = json.loads(fmnbench("list", "tasks", "--json").out)
     quick = [tuple(row.values())[1:] for row in rows if row["suite"] == "quick"]
-    assert quick[0] == ("digits-mlp", "digits", "mlp", "none", "elbo", 0.0)
-    assert ("digits-mlp", "digits", "mlp", "self", "elbo", 1.0) in quick
+    assert quick[0] == ("digits-mlp", "digits", "mlp", "VAE", "none", "elbo", 0.0)
+    assert ("digits-mlp", "digits", "mlp", "self λ=1", "self", "elbo", 1.0) in quick
     assert quick[4:] == [
-        ("digits-mlp", "digits", "mlp", "none", "beta", 0.0),
-        ("toy-linear", "toy", "linear-gaussian", "none", "elbo", 0.0),
-        ("toy-linear", "toy", "linear-gaussian", "self", "elbo", 1.0),
-        ("toy-linear", "toy", "linear-gaussian", "neural", "elbo", 1.0),
-        ("synthetic-text-lstm", "synthetic-text", "lstm", "none", "elbo", 0.0),
-        ("synthetic-text-lstm", "synthetic-text", "lstm", "self", "elbo", 1.0),
+        ("digits-mlp", "digits", "mlp", "β=0.2", "none", "beta", 0.0),
+        ("toy-linear", "toy", "linear-gaussian", "VAE", "none", "elbo", 0.0),
+        ("toy-linear", "toy", "linear-gaussian", "self λ=1", "self", "elbo", 1.0),
+        ("toy-linear", "toy", "linear-gaussian", "neural λ=1", "neural", "elbo", 1.0),
+        ("synthetic-text-lstm", "synthetic-text", "lstm", "VAE", "none", "elbo", 0.0),
+        ("synthetic-text-lstm", "synthetic-text", "lstm", "self λ=1", "self", "elbo", 1.0),
     ]
 
 
@@ -136,4 +134,4 @@ def test_a_suite_of_ones_own_is_planned_from_its_path(tmp_path, fmnbench):
     )
     done = fmnbench("run", "--suite", path, "--dry-run", "--store", tmp_path / "records")
     assert (done.code, done.err) == (0, "")
-    assert "\nmine   none  0      0         0        1       not known yet\n" in done.out
+    assert "\nmine   VAE  0      0         0        1       not known yet\n" in done.out

@@ -80,7 +80,7 @@ COMMANDS = {
     "data list --jsn": "Unknown option '--jsn'. Did you mean '--json'? Known: --help, ",
     "report --format pdf": "Unknown --format value 'pdf'. Known: csv, ",
     "report --format markdwn": "Unknown --format value 'markdwn'. Did you mean 'markdown'?",
-    "report --protocol repot": "Unknown --protocol value 'repot'. Did you mean 'report'?",
+    "report --protocol as-publis": "Unknown --protocol value 'as-publis'. Did you mean 'as-",
     "report --store nowhere": "There is no store at 'nowhere'; `fmnbench run` makes one, or use ",
     "results list --store nowhere": "There is no store at 'nowhere'; `fmnbench run` makes one, ",
 }

@@ -7,7 +7,7 @@ def test_a_dry_run_shows_the_plan_with_its_cost_and_writes_nothing(done_store, t
     done = fmnbench(*DIGITS, *options, "--jobs", "1", "--store", done_store)
     assert (done.code, done.err) == (0, "")
     rows = [line.split() for line in done.out.splitlines()[1:3]]
-    assert rows[0][:6] == [TRACK, "none", "0-2", "2", "0", "1"]
+    assert rows[0][:6] == [TRACK, "VAE", "0-2", "2", "0", "1"]
     assert rows[1][:8] == [TRACK, "neural", "λ=1", "0-2", "0", "0", "3", "≈"]
     assert "4 runs to do, 2 in the store.\nAbout " in done.out
     assert "with --jobs 1 on cpu.\nMeasured on cpu: " in done.out
@@ -17,7 +17,7 @@ def test_a_dry_run_shows_the_plan_with_its_cost_and_writes_nothing(done_store, t
     done = fmnbench(*new, "--critic", "none")
     assert done.code == 0
     row, *rest = done.out.splitlines()[1:]
-    assert row.split() == [TRACK, "none", "0", "0", "0", "1", "not", "known", "yet"]
+    assert row.split() == [TRACK, "VAE", "0", "0", "0", "1", "not", "known", "yet"]
     assert rest == [
         "1 run to do, 0 in the store.",
         "Add --measure to time a few steps of the rows of unknown cost.",
@@ -30,7 +30,7 @@ def test_a_track_can_be_chosen_by_its_name(tmp_path, fmnbench):
     done = fmnbench(*new, "--track", "toy-linear", "--track", "digits-mlp", "--critic", "none")
     assert (done.code, done.err) == (0, "")
     rows = [line.split()[:2] for line in done.out.splitlines()[1:3]]
-    assert rows == [["digits-mlp", "none"], ["toy-linear", "none"]]
+    assert rows == [["digits-mlp", "VAE"], ["toy-linear", "VAE"]]
     assert "2 runs to do" in done.out
 
 
@@ -39,7 +39,7 @@ def test_measuring_tells_the_cost_of_rows_that_were_never_run(tmp_path, fmnbench
     new = [*DIGITS, "--dry-run", "--measure", "--jobs", "1", "--store", tmp_path / "new"]
     done = fmnbench(*new, "--critic", "none", "--critic", "self", "--seeds", "2")
     assert done.code == 0
-    names = [f"{TRACK} none", f"{TRACK} self λ=1"]
+    names = [f"{TRACK} VAE", f"{TRACK} self λ=1"]
     lines = [f"timing {number} of 2: {name}" for number, name in enumerate(names, 1)]
     assert done.err.splitlines() == lines
     assert [line.count("≈") for line in done.out.splitlines()[1:3]] == [2, 2]

@@ -1,6 +1,8 @@
 """The verb `report`: components that are not here, changed settings, chosen tracks."""
 
+import csv
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
@@ -126,10 +128,28 @@ def test_a_suite_names_its_tables_with_changed_settings_and_how_to_show_them(
 def test_a_chosen_track_keeps_its_reference_and_its_judge(fmnbench):
     everything = fmnbench("report", "--store", RESULTS).out.split("\n## ")
     for name in ("omniglot-cnn", "omniglot-pixelcnn-small", "yahoo-10k-lstm-small"):
-        titles = (f"{name}\n", f"{name}, report protocol\n")
+        titles = (f"{name}\n", f"{name}, as published\n")
         expected = [part.strip() for part in everything if part.startswith(titles)]
         found = fmnbench("report", "--store", RESULTS, "--track", name).out.split("\n## ")[1:]
         assert [part.strip() for part in found] == expected
+
+
+@pytest.mark.parametrize("command", [["report", "--store", RESULTS], ["run", "--dry-run"]])
+def test_the_former_name_of_a_suite_is_taken_wherever_a_suite_is(command, tmp_path, fmnbench):
+    store = [] if "--store" in command else ["--store", tmp_path / "records"]
+    now, before = (
+        fmnbench(*command, "--suite", name, *store, "--track", "toy-mlp")
+        for name in ("asokan", "report")
+    )
+    assert (now.code, now.out) == (0, before.out)
+    assert "toy-mlp" in now.out
+
+
+def test_the_former_word_for_a_protocol_is_taken_and_the_present_one_is_written(fmnbench):
+    options = ("--store", RESULTS, "--track", "toy-mlp", "--format", "csv", "--protocol")
+    now, before = (fmnbench("report", *options, word) for word in ("as-published", "report"))
+    assert (now.code, now.out) == (0, before.out)
+    assert {line["protocol"] for line in csv.DictReader(io.StringIO(now.out))} == {"as-published"}
 
 
 def test_an_unknown_track_is_named_with_the_nearest(store, make_result, fmnbench):

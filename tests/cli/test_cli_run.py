@@ -26,7 +26,7 @@ def test_what_the_store_has_is_not_run_again(done_store, fmnbench):
     lines = [line.split("  ") for line in done.out.splitlines()]
     cells = [[cell.strip() for cell in line if cell] for line in lines]
     assert [line[:4] for line in cells[1:3]] == [
-        [TRACK, "none", "1 of 1", "1"],
+        [TRACK, "VAE", "1 of 1", "1"],
         [TRACK, "self λ=1", "1 of 1", "1"],
     ]
     assert done.out.endswith(f"2 of 2 runs done; their records are in {done_store}.\n")

@@ -19,7 +19,7 @@ def test_a_log_tells_of_epochs_and_ends(tmp_path, fmnbench, monkeypatch):
     )
     assert done.code == 0
     lines = [
-        f"{CLOCK} {re.escape(TRACK)} none seed {seed}: {news}"
+        f"{CLOCK} {re.escape(TRACK)} VAE seed {seed}: {news}"
         for seed in (0, 1)
         for news in (r"epoch 1 of 1, loss [\d.]+, evaluating", f"done; {1 - seed} to go")
     ]
@@ -41,9 +41,9 @@ def test_each_run_that_ends_is_told_of_however_soon_after_another(
             display.show(Event(spec=spec, kind="finished", status="done"))
     lines = capsys.readouterr().err.splitlines()
     assert [re.sub(f"^{CLOCK} ", "", line) for line in lines] == [
-        "toy-mlp none seed 0: epoch 1 of 30, loss 0.5",
-        "toy-mlp none seed 0: done; 1 to go",
-        "toy-mlp none seed 1: done; 0 to go",
+        "toy-mlp VAE seed 0: epoch 1 of 30, loss 0.5",
+        "toy-mlp VAE seed 0: done; 1 to go",
+        "toy-mlp VAE seed 1: done; 0 to go",
     ]
 
 

@@ -94,7 +94,7 @@ def test_selections_filter_tracks_and_replace_methods():
     "chosen", [{"tracks": ["yahoo-10k-lstm-latent-free"]}, {"architectures": ["lstm-lm"]}]
 )
 def test_a_latent_free_reference_can_be_chosen_alone(chosen):
-    rows = tasks(Selection(suites=["report"], **chosen))
+    rows = tasks(Selection(suites=["asokan"], **chosen))
     assert {row.track.architecture for row in rows} == {"lstm-lm"}
     assert "yahoo-10k-lstm-latent-free" in {row.track.name for row in rows}
     assert len(rows) == (1 if "tracks" in chosen else len({row.track.name for row in rows}))
@@ -102,10 +102,10 @@ def test_a_latent_free_reference_can_be_chosen_alone(chosen):
 
 def test_a_reference_has_no_critic_and_a_wrong_name_is_told_the_nearest():
     name = "yahoo-10k-lstm-latent-free"
-    with pytest.raises(UsageError, match=f"^No track of report has {name}, self, λ=2. There"):
-        tasks(Selection(suites=["report"], tracks=[name], critics=["self"], lambdas=[2.0]))
+    with pytest.raises(UsageError, match=f"^No track of asokan has {name}, self, λ=2. There"):
+        tasks(Selection(suites=["asokan"], tracks=[name], critics=["self"], lambdas=[2.0]))
     with pytest.raises(UsageError, match=f"^Unknown track '{name}e'. Did you mean '{name}'"):
-        tasks(Selection(suites=["report"], tracks=[f"{name}e"]))
+        tasks(Selection(suites=["asokan"], tracks=[f"{name}e"]))
 
 
 def test_a_row_that_two_selections_name_is_planned_once():

@@ -91,15 +91,21 @@ def own(tmp_path):
 
 def test_shipped_suites_load_and_name_every_track_once():
     suites = all_suites()
-    assert {"quick", "report"} <= {suite.name for suite in suites}
+    assert {"asokan", "quick"} <= {suite.name for suite in suites}
     tracks = [comparison.track.name for suite in suites for comparison in suite.comparisons]
     assert {"digits-mlp", "toy-linear", "toy-mlp"} <= set(tracks)
     assert len(set(tracks)) == len(tracks)
     assert all(suite.title and suite.citation for suite in suites)
 
 
-def test_the_report_suite_holds_the_recipe_of_the_reports_first_table():
-    comparison = load_suite("report").comparisons[0]
+def test_a_former_name_of_a_suite_means_the_suite():
+    assert load_suite("report") == load_suite("asokan")
+    with pytest.raises(UsageError, match=r"Known: asokan, paper, quick\."):
+        load_suite("nothing")
+
+
+def test_the_suite_of_the_project_report_holds_the_recipe_of_its_first_table():
+    comparison = load_suite("asokan").comparisons[0]
     track = comparison.track
     assert (track.epochs, track.batch_size, track.precision) == (30, 1024, "float64")
     assert (track.optimizer, track.learning_rate, track.weight_decay) == ("adamw", 2e-4, 0.01)

@@ -120,7 +120,7 @@ def test_a_figure_and_pages_of_texts_stand_below_their_table_once(curve_results)
         figures={"toy-mlp/information.svg": "f/a b.svg", "other/information.svg": "no.svg"},
         texts={key: "f/c d.md", "0" * 16: "no.md", curve_results[1].spec.key: "second-seed.md"},
     )
-    both = [*boards(curve_results), *boards(curve_results, "report")]
+    both = [*boards(curve_results), *boards(curve_results, "as-published")]
     text = render(both, "markdown", options)
     assert (
         text.count("![information by epoch](f/a%20b.svg)\n\nMutual information between x and z")

@@ -253,16 +253,16 @@ def test_rendering_twice_gives_the_same_bytes(results):
 def test_the_report_protocol_says_what_its_numbers_are(make_result):
     metrics = {"report.mi": 3.0, "mi_batch_ceiling": 6.93147}
     found = [make_result(seed=seed, metrics=metrics) for seed in range(2)]
-    text = render(boards(found, "report"), "markdown")
+    text = render(boards(found, "as-published"), "markdown")
     assert "Mean (population std) over n = 2 seeds" in text
     assert "| method | NLL ↓ (nats) | MI ↑ (nats) | AU ↑ | density ↑ | coverage ↑ |" in text
     assert "MI is the estimate within minibatches, at most log batch = 6.93." in text
-    both = [*boards(found), *boards(found, "report")]
+    both = [*boards(found), *boards(found, "as-published")]
     for text in (render(both, "markdown"), render(both, "rich")):
         heads = [line for line in text.split("\n") if "toy-mlp" in line and "results/" not in line]
         assert [line.removeprefix("## ") for line in heads] == [
             "toy-mlp",
-            "toy-mlp, report protocol",
+            "toy-mlp, as published",
         ]
     assert "conventions" not in render(boards(found), "markdown")
 

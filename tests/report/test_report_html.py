@@ -68,7 +68,7 @@ def test_pictures_stand_below_their_table_and_not_in_the_reports_protocol(result
     options = Options(pictures={key: "figures/a b.png", "0" * 16: "figures/other.png"})
     page = Page(render(boards(results), "html", options))
     assert page.images == [("VAE", "figures/a%20b.png")]
-    assert not Page(render(boards(results, "report"), "html", options)).images
+    assert not Page(render(boards(results, "as-published"), "html", options)).images
 
 
 def test_nothing_in_a_record_becomes_an_element_of_the_page(row):

@@ -43,7 +43,7 @@ def test_a_run_that_leaves_no_record_is_a_failure(losing, tmp_path, fmnbench, ma
     assert not outcome.is_good
     done = fmnbench(*DIGITS, "--critic", "none", "--store", tmp_path)
     assert done.code == 1
-    assert f"{TRACK} none seed 0: it left no record\n" in done.out
+    assert f"{TRACK} VAE seed 0: it left no record\n" in done.out
 
 
 def test_the_cheapest_track_comes_first_and_rows_keep_their_order(make_result):

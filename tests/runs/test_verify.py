@@ -85,8 +85,8 @@ def test_the_command_says_which_records_differ_and_leaves_the_store_as_it_is(
     before = {path: path.read_bytes() for path in store.paths()}
     done = fmnbench("results", "verify", "--track", "tiny", "--store", store.folder)
     assert done.code == 1
-    assert f"{first.spec.key} tiny none seed 0: equal" in done.out
-    assert "tiny none seed 1: different (1 metric differs; most nll: " in done.out
+    assert f"{first.spec.key} tiny VAE seed 0: equal" in done.out
+    assert "tiny VAE seed 1: different (1 metric differs; most nll: " in done.out
     assert "1 of 2 records verified." in done.out
     assert {path: path.read_bytes() for path in store.paths()} == before
     assert fmnbench("results", "verify", "--store", store.folder).code == 2

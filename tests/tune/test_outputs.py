@@ -100,7 +100,7 @@ def test_run_tuned_plans_the_choices_and_the_plain_vae(folder, fmnbench, store):
     done = fmnbench("run", "--tuned", "--seeds", "3", "--dry-run", "--store", store)
     assert done.code == 0
     rows = [re.split(r"\s{2,}", line)[:3] for line in done.out.splitlines()[1:3]]
-    assert rows == [[TRACK, "none", "0-2"], [TRACK, "self λ=10", "0-2"]]
+    assert rows == [[TRACK, "VAE", "0-2"], [TRACK, "self λ=10", "0-2"]]
     of_self = fmnbench("run", "--tuned", "--critic", "self", "--dry-run", "--store", store)
     assert len([line for line in of_self.out.splitlines() if line.startswith(TRACK)]) == 1
 
