@@ -30,6 +30,9 @@ def carry_out_study(
     Of several processes on one study the first writes its Optuna database, at the URL `storage`
     or in the folder of all studies. Nothing is started that would end after `until`, a time of
     time.monotonic. Returns the study as plain values, once its files are written.
+
+    Raises:
+        UsageError: before anything is run; the folder or the storage cannot be used.
     """
     from fmnbench.tune.mirror import Mirror, default_storage  # Optuna, only where it is used
 
@@ -44,11 +47,14 @@ def carry_out_study(
         return write(search(asked, own, listen, told, until), options.store)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
-    with held:
-        mirror = Mirror(storage or default_storage(options.store), asked)
+    url = default_storage(options.store) if storage is None else storage
+    with held, Mirror(url, asked) as mirror:
 
         def both(study: Study) -> None:
             told(study)
             mirror.told(study)
 
-        return write(search(asked, own, listen, both, until), options.store)
+        study = search(asked, own, listen, both, until)
+        if mirror.problem is not None:
+            study = dataclasses.replace(study, problems=(*study.problems, mirror.problem))
+        return write(study, options.store)

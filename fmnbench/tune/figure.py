@@ -1,6 +1,7 @@
 """The figure of a study: likelihood against information of every trial, as SVG and PNG."""
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 from fmnbench.report.figures import COLORS, GREY, LOOK, PALE
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # only who draws waits for it
 
 SIZE = (7.0, 4.2)  # inches
 BLUE, RED, GREEN = COLORS[0], COLORS[1], COLORS[2]
+LABELS = 12  # trials of the front that have their λ beside them, so that none hides another
 NEAR = 1.5  # the latent-free line is drawn where it is within so many widths of the points
 
 
@@ -42,12 +44,15 @@ def _draw(axes: "Axes", study: Summary) -> None:
     front = sorted((study.trials[place] for place in study.front), key=_nll)
     axes.plot(*_points(done), "o", color=GREY, markersize=4, label="trials")
     axes.plot(*_points(front), "-o", color=BLUE, markersize=5, label="front")
-    for row in front:
+    step = max(1, math.ceil((len(front) - 1) / (LABELS - 1)))
+    for row in [*front[:-1:step], *front[-1:]]:
         text = f"{row.values[LAMBDA]:g}" if LAMBDA in row.values else ""
         axes.annotate(text, (_nll(row), _mi(row)), (4, -9), textcoords="offset points", size=7)
     if study.vae is not None and "nll" in study.vae.metrics:
         axes.plot(*_points([study.vae]), "D", color="black", label="plain VAE")
-        axes.axvline(_nll(study.vae) + study.margin, color=GREY, linestyle=":", linewidth=1)
+        if study.goal != "nll":
+            limit, label = _nll(study.vae) + study.margin, f"its NLL + {study.margin:g} nats"
+            axes.axvline(limit, color=GREY, linestyle=":", linewidth=1, label=label)
     own = [row for row in done if row.values == study.own]
     if own:
         label = "the suite's own" + (f", λ = {study.own[LAMBDA]:g}" if LAMBDA in study.own else "")
@@ -59,7 +64,8 @@ def _draw(axes: "Axes", study: Summary) -> None:
     axes.set_xlabel(f"NLL, validation rows (nats; K = {study.nll_samples})")
     axes.set_ylabel("MI lower, validation rows (nats)")
     axes.grid(visible=True, color=PALE, linewidth=0.7)
-    axes.legend(frameon=False, fontsize=8)
+    # below the axes: no place within them is free of points in every study
+    axes.figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
 
 
 def _draw_reference(axes: "Axes", study: Summary, done: list[TrialRow]) -> None:

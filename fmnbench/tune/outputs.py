@@ -13,7 +13,7 @@ from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.spec import Task, digest
 from fmnbench.tune.definition import PLAIN
 from fmnbench.tune.figure import front_figure
-from fmnbench.tune.places import CHOICE, SUMMARY, TRIALS, study_folder, tuning_folder
+from fmnbench.tune.places import CHOICE, FIGURES, SUMMARY, TRIALS, study_folder, tuning_folder
 from fmnbench.tune.search import Study
 from fmnbench.tune.space import with_values
 from fmnbench.tune.summary import Summary, summary
@@ -22,7 +22,8 @@ from fmnbench.tune.summary import Summary, summary
 def write(study: Study, store: Path) -> Summary:
     """Writes what a study leaves into its folder, beside the store; returns its summary.
 
-    A choice of an earlier state of the study is removed where nothing is chosen any more.
+    A choice of an earlier state of the study is removed where nothing is chosen any more. Trials
+    and figure, which follow from the summary, are left as they are where it has not changed.
     """
     asked = study.definition
     folder = study_folder(store, asked.task.track.name, asked.method)
@@ -35,13 +36,21 @@ def write(study: Study, store: Path) -> Summary:
             found = dataclasses.replace(found, suite=str(path))
             write_atomically(path, _suite(study).encode())
         text = json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False)
-        write_atomically(folder / SUMMARY, f"{text}\n".encode())
-        write_atomically(folder / TRIALS, found.frame.to_csv(index=False).encode())
-        for kind in ("svg", "png"):
-            write_atomically(folder / f"front.{kind}", front_figure(found, kind))
+        data = f"{text}\n".encode()
+        if not _is_written(folder, data):
+            write_atomically(folder / TRIALS, found.frame.to_csv(index=False).encode())
+            for name in FIGURES:
+                write_atomically(folder / name, front_figure(found, name.rpartition(".")[2]))
+            write_atomically(folder / SUMMARY, data)  # last: it vouches for the others
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     return found
+
+
+def _is_written(folder: Path, data: bytes) -> bool:
+    """Whether a folder has a summary, and the files that follow from it."""
+    files = [folder / name for name in (SUMMARY, TRIALS, *FIGURES)]
+    return all(path.is_file() for path in files) and files[0].read_bytes() == data
 
 
 def written(store: Path) -> list[Summary]:

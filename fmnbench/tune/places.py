@@ -5,6 +5,7 @@ from pathlib import Path
 from fmnbench.records.store import folder_name
 
 CHOICE, SUMMARY, TRIALS = "choice.toml", "study.json", "trials.csv"  # in a study's folder
+FIGURES = ("front.svg", "front.png")  # in a study's folder
 RECORDS = "records"  # the store of all trials of a track, in the track's folder
 
 

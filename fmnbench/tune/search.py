@@ -22,7 +22,8 @@ from fmnbench.tune.trials import Trial, baseline_of, is_pruned, trials_of
 class Study:
     """A study as it stands: its finished trials as they began, and what follows from them.
 
-    `baseline` is the plain VAE with the same seeds. `problems` say why a study stopped early.
+    `baseline` is the plain VAE with the same seeds. `problems` say why a study
+    stopped early, or what could not be written beside its records.
     """
 
     definition: Definition

@@ -99,7 +99,8 @@ class Summary:
 
 def summary(study: Study) -> Summary:
     """Returns a study as plain values."""
-    asked, choice, front = study.definition, study.choice, study.front
+    asked, choice = study.definition, study.choice
+    front = {id(trial) for trial in study.front}
     return Summary(
         track=asked.task.track.name,
         method=asked.method,
@@ -114,7 +115,7 @@ def summary(study: Study) -> Summary:
         wanted=asked.trials,
         vae=None if study.baseline is None else _row(study.baseline, study),
         trials=tuple(_row(trial, study) for trial in study.trials),
-        front=tuple(place for place, trial in enumerate(study.trials) if trial in front),
+        front=tuple(place for place, trial in enumerate(study.trials) if id(trial) in front),
         chosen=None if choice.trial is None else study.trials.index(choice.trial),
         reason=choice.reason,
         alone={str(seed): values for seed, values in choice.alone.items()},

@@ -13,8 +13,11 @@ from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
 from fmnbench.spec import Task, digest
 from fmnbench.tune import study as study_from_python
+from fmnbench.tune.figure import LABELS, front_figure
 from fmnbench.tune.outputs import write, written
 from fmnbench.tune.places import choices
+from fmnbench.tune.search import study_of
+from fmnbench.tune.summary import summary
 
 DIGITS = ["tune", "--critic", "self", "--dataset", "digits"]
 TRACK = "digits-mlp"
@@ -65,6 +68,32 @@ def test_the_same_records_give_the_same_bytes(folder, fmnbench, store):
         path.unlink()
     fmnbench(*DIGITS, "--trials", "8", "--seeds", "2", "--store", store)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_study_that_has_not_changed_is_not_drawn_again(folder, fmnbench, store):
+    again = [*DIGITS, "--trials", "8", "--seeds", "2", "--store", store]
+    drawn = folder / "front.svg"
+    drawn.write_text("an old one")
+    fmnbench(*again)
+    assert drawn.read_text() == "an old one"
+    (folder / "trials.csv").unlink()
+    fmnbench(*again)
+    assert drawn.read_text().startswith("<?xml")
+
+
+def test_a_long_front_names_some_of_its_trials_and_both_ends(define, made_up, tmp_path):
+    study = define(trials=60)
+    weights = [study.space[0].tidy(2.1 * 45 ** (place / 59)) for place in range(60)]
+    specs = [*study.baseline, *(study.specs({"lambda": weight})[0] for weight in weights)]
+    store = Store(tmp_path)
+    results = {spec.key: made_up().run(spec, store, lambda _event: None) for spec in specs}
+    found = summary(study_of(study, results))
+    front = [f"{found.trials[place].values['lambda']:g}" for place in found.front]
+    assert len(front) > 30
+    texts = re.findall("<!-- (.*) -->", front_figure(found, "svg").decode())
+    named = {*front} & {*texts}
+    assert 6 < len(named) <= LABELS
+    assert {min(front, key=float), max(front, key=float)} <= named
 
 
 def test_a_choice_names_the_hash_of_the_records_that_it_rests_on(folder):
