@@ -250,6 +250,14 @@ class Attempt:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RowFile:
+    """The file of a run's −log p(x) of each of its n test rows, by its SHA-256 in hex."""
+
+    sha256: str
+    n: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
     """What became of a run: one record.
 
@@ -259,7 +267,8 @@ class Result:
     error or was not finite, and for each such value of the curve. `metric_versions` names the
     definition of each metric that was computed or declined; a declined one has neither a value
     nor a cause.
-    Records from before these were kept have none (`records.definitions`).
+    Records from before these were kept have none (`records.definitions`). The likelihoods of
+    test rows lie in the file `rows`, None where they were not kept.
     """
 
     spec: RunSpec
@@ -273,6 +282,7 @@ class Result:
     schema: int = SCHEMA
     broken: Mapping[str, str] = added({})
     metric_versions: Mapping[str, str] = added({})
+    rows: RowFile | None = added(None)  # noqa: RUF009 - ruff does not know it as frozen
 
     @property
     def numbers(self) -> str:

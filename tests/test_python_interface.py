@@ -54,6 +54,10 @@ def test_records_are_read_as_frames(done_store, results):
         (epoch,) = records.curves[records.curves["key"] == result.spec.key].to_dict("records")
         assert epoch["epoch"] == 1
         assert epoch["loss"] == result.curve[0]["loss"]
+        values = records.rows[result.spec.key]
+        # float32 holds each value to 6e-8 of it; the mean of 360 is no further off
+        assert float(values.mean(dtype="float64")) == pytest.approx(row["nll"], rel=1e-7)
+    assert len(records.rows) == len(found)
 
 
 def test_a_record_without_a_metric_has_nan_there_and_a_broken_one_is_an_error(
@@ -63,11 +67,12 @@ def test_a_record_without_a_metric_has_nan_there_and_a_broken_one_is_an_error(
     store.save(make_result(metrics={"nll": 2.5}))
     store.save(make_result(seed=1, status="failed", error="no such luck"))
     store.save(make_result(seed=2)).write_bytes(b"{")
-    runs, curves, errors = package.load(tmp_path)
+    runs, curves, errors, rows = package.load(tmp_path)
     assert runs.set_index("seed")["nll"][0] == 2.5
     assert math.isnan(runs.set_index("seed")["nll"][1])
     assert curves.empty
     assert len(errors) == 1
+    assert len(rows) == 0
 
 
 def test_an_entry_of_a_curve_without_its_epoch_is_left_out_and_named(tmp_path, make_result):

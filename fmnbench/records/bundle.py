@@ -3,31 +3,20 @@
 import contextlib
 import dataclasses
 import hashlib
-import io
-import json
-import stat
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fmnbench.data.sources.archives import extract
-from fmnbench.errors import DataError, RecordError, UsageError, unknown
+from fmnbench.errors import RecordError, UsageError, unknown
 from fmnbench.files import write_atomically
 from fmnbench.printable import printable
 from fmnbench.records import schema
+from fmnbench.records.bundle_file import extract_bundle, write_bundle
 from fmnbench.records.definitions import Definitions
 from fmnbench.records.store import WORK, Store
 from fmnbench.spec import Attempt, Result
-
-MANIFEST = "manifest.json"
-FORMAT = 1  # of the manifest
-LARGEST = 16 << 20  # bytes of one file; a record of 1,000 epochs has half a megabyte
-MOST = 100_000  # records
-ROOM = 256 << 20  # bytes of all files, unpacked; 50,000 records of 30 epochs
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: equal records give equal bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,9 +40,10 @@ class Arrival:
 def export_bundle(
     store: Store, target: Path, tracks: Sequence[str] = ()
 ) -> tuple[int, list[RecordError]]:
-    """Returns the number of records in a new bundle, and an error for each corrupt record.
+    """Returns the number of records in a new bundle, and an error for each corrupt file.
 
-    Corrupt records are left out. An existing file is replaced only if it is a bundle.
+    Corrupt records are left out, and so are corrupt likelihoods of test rows. An existing file is
+    replaced only if it is a bundle.
 
     Raises:
         UsageError: a track has no record, the store has no valid record, the records exceed the
@@ -67,15 +57,17 @@ def export_bundle(
     if not results:
         fault = f": {errors[0]}" if errors else "."
         raise UsageError(f"{store.folder} has no records to export{fault}")
-    if target.exists() and not _is_bundle(target):
-        raise UsageError(f"'{target}' exists and is not a bundle of records.")
-    files = {place: (store.folder / place).read_bytes() for place in map(_place, results)}
-    files = {MANIFEST: _manifest_of(files), **dict(sorted(files.items()))}
-    _require_room([len(data) for data in files.values()])
-    try:
-        write_atomically(target, _packed(files))
-    except OSError as error:
-        raise UsageError(f"'{target}' cannot be written: {error.strerror}.") from None
+    records: dict[str, bytes] = {}
+    rows: dict[str, bytes] = {}
+    for result in results:
+        records[_place(result)] = (store.folder / _place(result)).read_bytes()
+        try:
+            found = _rows(store, result)
+        except RecordError as error:
+            errors.append(error)
+        else:
+            rows |= {} if found is None else {_rows_place(result): found}
+    write_bundle(target, records, rows)
     return len(results), errors
 
 
@@ -117,7 +109,7 @@ def _import(store: Store, path: Path, unpacked: Store) -> str:
     try:
         with FileLock(lock, timeout=0):
             try:
-                return _settle(store, result, path.read_bytes())
+                return _settle(store, result, path.read_bytes(), unpacked)
             finally:
                 _tidy(lock)
     except Timeout:
@@ -126,17 +118,21 @@ def _import(store: Store, path: Path, unpacked: Store) -> str:
         return f"the store's own record is corrupt ({error})"
 
 
-def _settle(store: Store, result: Result, data: bytes) -> str:
+def _settle(store: Store, result: Result, data: bytes, unpacked: Store) -> str:
     """Imports one record while this process holds the lock of its run."""
     held = store.get(*_identity(result))
     if held is None:
+        _with_rows(store, result, unpacked)
         # not by Store.save, which would change the formatting of a file edited by hand
         write_atomically(store.path(*_identity(result)), data)
         return "imported"
     if held == result:
+        if not store.rows(*_identity(result)).exists():
+            _with_rows(store, result, unpacked)
         return "here"
     here = Definitions.here()
     if here.adds(result, held):
+        _with_rows(store, result, unpacked)
         write_atomically(store.path(*_identity(result)), data)
         return "measured"
     if held.numbers == result.numbers or here.adds(held, result):
@@ -144,6 +140,7 @@ def _settle(store: Store, result: Result, data: bytes) -> str:
     if held.status != "done" and result.status == "done":
         earlier = (*held.history, Attempt(status=held.status, error=held.error))
         history = (*earlier, *result.history)
+        _with_rows(store, result, unpacked)
         store.save(dataclasses.replace(result, history=history), replace=True)
         return "replaced"
     return f"the store has other numbers: {_origin(held)} here, {_origin(result)} in the bundle"
@@ -162,99 +159,49 @@ def _tidy(lock: Path) -> None:
 
 def _unpack(source: Path, unpacked: Store) -> list[str]:
     """Unpacks a bundle; returns the names of its records, each of which `save` would accept."""
-    listed = _extract(source, unpacked.folder)
-    for name, sha256 in listed.items():
+    listed = extract_bundle(source, unpacked.folder)
+    strangers = set(listed.rows)
+    for name in listed.records:
         path = unpacked.folder / name
-        if path.stat().st_size > LARGEST:
-            raise RecordError(f"{source}: {name!r} has more than {LARGEST:,} bytes.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            raise RecordError(f"{source}: the SHA-256 of {name!r} is not that of the manifest.")
         try:
             result = unpacked.load(path)
             place = unpacked.path(*_identity(result))
             schema.dump(result)
+            if _rows(unpacked, result) is not None:
+                strangers.discard(_rows_place(result))
         except (RecordError, UsageError) as error:  # the latter for the name of a track
             reason = str(error).removeprefix(f"{unpacked.folder}/")
             raise RecordError(printable(f"{source}: {reason}")) from None
         if place != path:
             raise RecordError(f"{source}: {name!r} is not where its record belongs.")
-    return list(listed)
+    for odd in sorted(strangers):
+        raise RecordError(f"{source}: {odd!r} is named by no record.")
+    return list(listed.records)
 
 
-def _extract(source: Path, folder: Path) -> dict[str, str]:
-    """Unpacks a bundle into a new folder; returns the SHA-256 of each record by its name."""
-    try:
-        source.open("rb").close()
-        files = extract(source, folder, limit=ROOM, members=MOST + 1)
-    except OSError as error:
-        raise UsageError(f"'{source}' cannot be read: {error.strerror}.") from None
-    except DataError as error:
-        _, _, reason = str(error).removeprefix(f"{source} ").partition(": ")
-        raise RecordError(f"{source} is not a valid bundle of records: {reason}.") from None
-    names = {path.relative_to(folder).as_posix() for path in files}
-    if MANIFEST not in names:
-        raise RecordError(f"{source} has no {MANIFEST}: it is not a bundle of records.")
-    listed = _manifest(folder / MANIFEST, source)
-    for odd in sorted(names ^ {MANIFEST, *listed}):
-        raise RecordError(f"{source}: its manifest and its files differ in {odd!r}.")
-    return listed
+def _rows(store: Store, result: Result) -> bytes | None:
+    """Returns the file of a record's test rows, None where there is none; RecordError if bad."""
+    from fmnbench.records.rows import (
+        likelihoods,
+    )  # imports numpy, which most bundles need not wait for
+
+    if result.rows is None or likelihoods(store, result) is None:
+        return None
+    return store.rows(*_identity(result)).read_bytes()
 
 
-def _manifest(path: Path, source: Path) -> dict[str, str]:
-    """Returns the SHA-256 of each record by its name, as the manifest lists them."""
-    if path.stat().st_size > LARGEST:
-        raise RecordError(f"{source}: {MANIFEST!r} has more than {LARGEST:,} bytes.")
-    try:
-        manifest = json.loads(path.read_bytes())
-        listed, version = manifest["records"], manifest["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise RecordError(
-            f"{source} is not a valid bundle of records: its {MANIFEST} cannot be read."
-        ) from None
-    if version != FORMAT:
-        raise RecordError(f"{source} has format {version!r:.20}; this version knows {FORMAT}.")
-    if not isinstance(listed, dict) or len(listed) > MOST:
-        raise RecordError(f"{source}: its {MANIFEST} does not list up to {MOST:,} records.")
-    return listed
+def _with_rows(store: Store, result: Result, unpacked: Store) -> None:
+    """Writes the likelihoods of test rows that a bundle has, before their record is written.
 
-
-def _is_bundle(path: Path) -> bool:
-    """Returns whether a file unpacks as a bundle; its records are not checked."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="fmnbench-") as temporary:
-            _extract(path, Path(temporary) / "records")
-    except (UsageError, RecordError):
-        return False
-    return True
-
-
-def _require_room(sizes: Sequence[int]) -> None:
-    """Raises UsageError for files that an import would refuse, the manifest among them."""
-    if len(sizes) > MOST + 1 or sum(sizes) > ROOM or max(sizes) > LARGEST:
-        raise UsageError(
-            f"{len(sizes) - 1:,} records of {sum(sizes):,} bytes, the largest of {max(sizes):,}, "
-            f"do not fit in one bundle: it holds {MOST:,} of {ROOM:,}, the largest of {LARGEST:,}."
-        )
-
-
-def _manifest_of(files: dict[str, bytes]) -> bytes:
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    return json.dumps({"format": FORMAT, "records": hashes}, indent=1, sort_keys=True).encode()
-
-
-def _packed(files: dict[str, bytes]) -> bytes:
-    """Returns a zip of files; equal files give equal bytes."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3  # Unix, whatever this machine is
-            info.external_attr = (
-                stat.S_IFREG | 0o644
-            ) << 16  # otherwise unzip makes it unreadable
-            archive.writestr(info, data)
-    return packed.getvalue()
+    Those of the record before go if the new one has others, or none.
+    """
+    data, path = _rows(unpacked, result), store.rows(*_identity(result))
+    if data is not None:
+        write_atomically(path, data)
+    elif path.exists():
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        if result.rows is None or result.rows.sha256 != sha256:
+            path.unlink()
 
 
 def _identity(result: Result) -> tuple[str, str]:
@@ -269,3 +216,7 @@ def _place(result: Result) -> str:
 def _origin(result: Result) -> str:
     made = result.provenance
     return f"{result.status} on {made.device_name} with torch {made.torch} at {made.started}"
+
+
+def _rows_place(result: Result) -> str:
+    return Store(Path()).rows(*_identity(result)).as_posix()

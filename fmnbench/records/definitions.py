@@ -127,7 +127,8 @@ class Definitions:
     def adds(self, new: Result, old: Result) -> bool:
         """Whether a record is another one, measured again: all else and all equal metrics agree.
 
-        It lacks fewer metrics, or has more than those that are registered here.
+        It lacks fewer metrics, has more than those that are registered here, or alone has the
+        likelihoods of the test rows.
         """
         has, had = versions_of(new), versions_of(old)
         same = (new.spec, new.status, new.curve) == (old.spec, old.status, old.curve) and all(
@@ -136,7 +137,10 @@ class Definitions:
             if has.get(name) == had.get(name)
         )
         due, was_due = (set(self.due(self.versions, each)) for each in (new, old))
-        return same and (due < was_due or (due == was_due and has.keys() > had.keys()))
+        more = has.keys() > had.keys() or (
+            has == had and old.rows is None and new.rows is not None
+        )
+        return same and (due < was_due or (due == was_due and more))
 
     def several(self, results: Iterable[Result]) -> frozenset[str]:
         """Returns the metrics, not registered here, that results have by several definitions."""

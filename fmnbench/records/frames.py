@@ -1,11 +1,15 @@
 """`fmnbench.load`: the records of a store as pandas frames."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fmnbench.errors import RecordError, UsageError
+from fmnbench.records.rows import likelihoods
 from fmnbench.records.store import Store
 from fmnbench.spec import Result
 
@@ -27,6 +31,34 @@ RUN_COLUMNS = (
 )
 
 
+class Rows(Mapping[str, NDArray[np.float32]]):
+    """Likelihoods of test rows by the key of a record.
+
+    A value is read from its file, and checked, each time; RecordError where it is not the file
+    that the record names.
+    """
+
+    def __init__(self, store: Store, results: Iterable[Result]) -> None:
+        self._store = store
+        self._results = {
+            result.spec.key: result
+            for result in results
+            if result.rows and store.rows(result.spec.track.name, result.spec.key).exists()
+        }
+
+    def __getitem__(self, key: str) -> NDArray[np.float32]:
+        found = likelihoods(self._store, self._results[key])
+        if found is None:  # it was there when the store was opened
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+
 class Records(NamedTuple):
     """A store's records as tables.
 
@@ -34,12 +66,14 @@ class Records(NamedTuple):
     then one for each metric by its name, NaN where a record lacks it; `seconds` is wall time.
     `curves` has a row for each epoch: `key`, `epoch`, and a column for each value of the curve.
     `errors` are those of records that cannot be read, and of entries of a curve that do not say
-    their epoch, which are left out.
+    their epoch, which are left out. `rows` has −log p(x) of each test row, in nats, by the key of
+    a record, for those runs that kept it; a file is read when asked for.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     errors: tuple[RecordError, ...]
+    rows: Rows
 
 
 def load(store: str | Path = STORE) -> Records:
@@ -66,7 +100,8 @@ def load(store: str | Path = STORE) -> Records:
     ]
     names = dict.fromkeys(name for entry in epochs for name in entry)
     columns = ["key", "epoch", *(name for name in names if name not in ("key", "epoch"))]
-    return Records(runs, pd.DataFrame(epochs, columns=columns), tuple(errors))
+    curves = pd.DataFrame(epochs, columns=columns)
+    return Records(runs, curves, tuple(errors), Rows(Store(folder), results))
 
 
 def _without_epoch(result: Result) -> str:

@@ -14,6 +14,7 @@ from fmnbench.records import schema
 from fmnbench.spec import KEY_LENGTH, Result
 
 SUFFIX = ".json"
+ROWS = ".rows.safetensors"  # after the key: likelihoods of test rows, beside the record
 WORK, WEIGHTS = ".work", ".weights"  # folders that start with a dot hold no records
 TRACK_NAME = re.compile(r"[A-Za-z0-9_+=,-][A-Za-z0-9._+=,-]*")
 KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
@@ -52,6 +53,11 @@ class Store:
                 "'+', '=' and ',' are allowed, and no '.' at the start."
             )
         return self.folder / folder_name(track) / f"{_checked_key(key)}{SUFFIX}"
+
+    def rows(self, track: str, key: str) -> Path:
+        """Returns the file for the likelihoods of a run's test rows; it need not exist."""
+        record = self.path(track, key)
+        return record.with_name(f"{record.stem}{ROWS}")
 
     def work(self, key: str) -> Path:
         """Returns the folder for one run's checkpoint and lock; it need not exist."""
@@ -149,8 +155,9 @@ class Store:
             return target
 
     def remove(self, path: Path) -> None:
-        """Deletes a record."""
+        """Deletes a record, and the likelihoods of its test rows."""
         path.unlink()
+        path.with_name(f"{path.stem}{ROWS}").unlink(missing_ok=True)
 
     def find(self, prefix: str) -> Path:
         """Returns the file of the one record whose key starts so; else a UsageError says why."""

@@ -14,6 +14,7 @@ from fmnbench.runs.locking import LOCK, locked
 from fmnbench.spec import Attempt, Result
 
 WEIGHTS = "weights.safetensors"  # of a trained VAE, in the folder of its run
+ROWS = "rows.safetensors"  # the likelihoods of its test rows, there too
 OTHER = ".other"  # after the name of a record: a finished result with other numbers
 
 
@@ -31,10 +32,12 @@ def settle(store: Store, result: Result, *, before: Result | None) -> Result:
     if result.status == "done":
         if is_free or not was_done:
             _keep_weights(store, result.spec.key)  # first: a record says that they are there
+            result = with_rows(store, result)
             held = _written(store, result, held)
         elif held is not None and held.numbers != result.numbers:
             path = store.path(result.spec.track.name, result.spec.key)
-            write_atomically(path.with_name(path.name + OTHER), schema.dump(result))
+            other = dataclasses.replace(result, rows=None)
+            write_atomically(path.with_name(path.name + OTHER), schema.dump(other))
         shutil.rmtree(store.work(result.spec.key), ignore_errors=True)
     elif is_free and not was_done:
         held = _written(store, result, held)
@@ -97,6 +100,21 @@ def _held(store: Store, result: Result) -> Result | None:
     except RecordError:
         store.set_aside(store.path(track, key))
         return None
+
+
+def with_rows(store: Store, result: Result) -> Result:
+    """Moves the likelihoods of a run's test rows beside its record to be, before that is written.
+
+    Returns the result; without them where they are not in the folder of the run, and then there
+    are none beside the record either.
+    """
+    made = store.work(result.spec.key) / ROWS
+    target = store.rows(result.spec.track.name, result.spec.key)
+    if result.rows is None or not made.exists():  # deleted with the store under the run
+        target.unlink(missing_ok=True)
+        return dataclasses.replace(result, rows=None)
+    move(made, target)
+    return result
 
 
 def _keep_weights(store: Store, key: str) -> None:

@@ -13,11 +13,13 @@ from fmnbench.architectures.base import VAE
 from fmnbench.datasets.base import Splits
 from fmnbench.errors import Declined
 from fmnbench.metrics.base import BestEpoch, Evaluation
+from fmnbench.metrics.likelihood import nll_of_rows
 from fmnbench.records.definitions import wanted
+from fmnbench.records.rows import packed
 from fmnbench.registry import metrics
 from fmnbench.rng import isolated
 from fmnbench.runs.causes import is_of_the_machine, one_line, status_of
-from fmnbench.spec import RunSpec
+from fmnbench.spec import RowFile, RunSpec
 
 
 class Clock:
@@ -53,13 +55,15 @@ def evaluation_of(
 class Measured(NamedTuple):
     """Metrics: values, the causes of those that are broken, versions of all, declined too.
 
-    `plugins` are the SHA-256 of the files that plug-ins' metrics come from.
+    `plugins` are the SHA-256 of the files that plug-ins' metrics come from; `rows` is the file of
+    −log p(x) of each test row, where the NLL is among the metrics.
     """
 
     values: dict[str, float]
     broken: dict[str, str]
     versions: dict[str, str]
     plugins: dict[str, str]
+    rows: tuple[RowFile, bytes] | None = None
 
 
 def evaluate(
@@ -77,7 +81,7 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
     seconds of each.
     """
     measured = Measured({}, {}, {}, {})
-    values, broken, versions, plugins = measured
+    values, broken, versions, plugins, _ = measured
     for name in names:
         versions[name] = metrics.version(name)
         plugins |= metrics.sources(name)
@@ -97,7 +101,9 @@ def measure(evaluation: Evaluation, names: Iterable[str], clock: Clock) -> Measu
             else:
                 broken[name] = f"is {value}"
         clock.lap(f"metric.{name}")
-    return measured
+    if "nll" not in values or evaluation.judged != "test":
+        return measured
+    return measured._replace(rows=packed(nll_of_rows(evaluation).cpu().numpy()))
 
 
 def _number(value: object) -> float:

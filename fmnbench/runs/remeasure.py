@@ -9,10 +9,12 @@ from typing import TypeVar
 import torch
 
 from fmnbench.errors import RecordError
+from fmnbench.files import write_atomically
 from fmnbench.metrics.base import Evaluation
 from fmnbench.metrics.likelihood import elbo
 from fmnbench.records.definitions import versions_of
 from fmnbench.records.storable import storable
+from fmnbench.runs.endings import ROWS
 from fmnbench.runs.evaluation import Clock, Measured, evaluation_of, measure
 from fmnbench.runs.kept import kept
 from fmnbench.runs.run import Conditions, load, require_planned, trained
@@ -23,10 +25,12 @@ Value = TypeVar("Value")
 
 
 def remeasure(
-    result: Result, names: Iterable[str], weights: Path, conditions: Conditions
+    result: Result, names: Iterable[str], weights: Path, conditions: Conditions, *, work: Path
 ) -> Result:
     """Returns a done record with some metrics anew, by the streams of a run that has just trained.
 
+    Where the NLL is anew, the likelihoods of the test rows are in the folder `work`, as after a
+    run; else those of the record remain.
     Raises RecordError where the weights are not those that the record was made of.
     """
     conditions.arrange(result.spec)
@@ -38,12 +42,15 @@ def remeasure(
     _require_same(evaluation, result, weights)
     clock = Clock()
     new = measure(evaluation, names, clock)
+    if new.rows is not None:
+        write_atomically(work / ROWS, new.rows[1])
     origin = result.provenance
     whole = dataclasses.replace(
         result,
         metrics={**_without(new, result.metrics), **new.values},
         broken={**_without(new, result.broken), **new.broken},
         metric_versions={**versions_of(result), **new.versions},
+        rows=(new.rows and new.rows[0]) if "nll" in new.versions else result.rows,
         timings={**result.timings, **clock.seconds},
         provenance=dataclasses.replace(origin, plugins={**origin.plugins, **new.plugins}),
     )

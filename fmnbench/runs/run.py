@@ -16,7 +16,7 @@ from fmnbench.records.storable import storable
 from fmnbench.registry import architectures, critics, datasets, objectives
 from fmnbench.rng import isolated
 from fmnbench.runs.causes import cut, is_of_the_machine, one_line, status_of
-from fmnbench.runs.endings import WEIGHTS
+from fmnbench.runs.endings import ROWS, WEIGHTS
 from fmnbench.runs.evaluation import Clock, evaluate
 from fmnbench.runs.fitting import require_fitting
 from fmnbench.runs.kept import keep, kept, not_of_run
@@ -98,6 +98,8 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
     clock.seconds["train"] = done.seconds
     of_processor = {TRAIN_PROCESSOR: done.processor_seconds} if device.type == "cpu" else {}
     measured = evaluate(model.vae, splits, spec, clock, best=done.best)
+    if measured.rows is not None:
+        write_atomically(work / ROWS, measured.rows[1])
     broken = measured.broken
     origin = dataclasses.replace(
         result.provenance,
@@ -113,6 +115,7 @@ def _numbers(result: Result, work: Path, clock: Clock, report: EpochReport) -> R
         metrics={} if diverged else measured.values,
         broken=broken,
         metric_versions={} if diverged else measured.versions,
+        rows=measured.rows[0] if measured.rows and not diverged else None,
         curve=tuple(done.curve),
         timings=of_processor,
         provenance=origin,

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from fmnbench.errors import UsageError
-from fmnbench.records.bundle import LARGEST, MANIFEST, Arrival, export_bundle, import_bundle
+from fmnbench.records.bundle import Arrival, export_bundle, import_bundle
+from fmnbench.records.bundle_file import LARGEST, MANIFEST
 from fmnbench.records.store import Store
 from fmnbench.runs.locking import locked
 

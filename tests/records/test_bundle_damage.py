@@ -11,7 +11,8 @@ from forged import forged
 
 from fmnbench.errors import RecordError, UsageError
 from fmnbench.records import schema
-from fmnbench.records.bundle import LARGEST, MANIFEST, export_bundle, import_bundle
+from fmnbench.records.bundle import export_bundle, import_bundle
+from fmnbench.records.bundle_file import LARGEST, MANIFEST
 from fmnbench.records.store import Store
 from fmnbench.spec import digest
 
@@ -102,7 +103,7 @@ DAMAGED = {
         "not a valid bundle of records: its manifest.json cannot be read",
     ),
     "a list": (lambda members: members.update({MANIFEST: b"[]"}), "cannot be read"),
-    "future": (manifest(format=2), "has format 2; this version knows 1"),
+    "future": (manifest(format=3), "has format 3; this version knows 1, 2"),
     "long format": (manifest(format="x" * 99), "has format 'x{19}; this version"),
     "records": (manifest(records=[1]), "does not list"),
     "outside": (
@@ -186,11 +187,11 @@ def test_a_strangers_words_about_a_bad_record_do_not_steer_the_terminal(other, b
 def test_records_that_together_unpack_to_too_much_are_refused(other, bundle, monkeypatch):
     with zipfile.ZipFile(bundle) as archive:
         sizes = [info.file_size for info in archive.infolist()]
-    monkeypatch.setattr("fmnbench.records.bundle.ROOM", sum(sizes) - 1)
+    monkeypatch.setattr("fmnbench.records.bundle_file.ROOM", sum(sizes) - 1)
     with pytest.raises(RecordError, match=r"unpacks to more than the limit of \d+ bytes"):
         import_bundle(other, bundle)
     assert not other.folder.exists()
-    monkeypatch.setattr("fmnbench.records.bundle.ROOM", sum(sizes))
+    monkeypatch.setattr("fmnbench.records.bundle_file.ROOM", sum(sizes))
     assert import_bundle(other, bundle).imported == 2
 
 

@@ -84,7 +84,7 @@ def test_metrics_that_take_more_rows_than_there_are_leave_the_others():
 
 def test_a_metric_that_is_declined_or_breaks_still_has_a_version(registers):
     metrics.register("odd", version=3)(lambda evaluation: None)
-    values, broken, versions, _ = evaluated()
+    values, broken, versions, *_ = evaluated()
     assert set(versions) == {each for each in metrics.names() if not each.startswith("report.")}
     assert "ppl" not in values.keys() | broken.keys()  # these rows are no texts
     assert (versions["ppl"], versions["nll"]) == ("1", "1")

@@ -13,15 +13,17 @@ from fault_runs import PATIENCE, TIMEOUTS, is_alive, wait_for
 
 from fmnbench.errors import MachineError
 from fmnbench.planning.plan import Plan
+from fmnbench.records.rows import likelihoods
 from fmnbench.runs.campaign import carry_out
 from fmnbench.runs.endings import tidy
 from fmnbench.runs.executors.base import RunOptions
 from fmnbench.runs.executors.running import ABSENCE, Clock
 from fmnbench.runs.executors.worker import work
 
-# The fsync of a file, its rename and the fsync of its folder for the checkpoint, the weights and
-# the record, and a rename and an fsync that move the weights to their place.
-POINTS = 11
+# The fsync of a file, its rename and the fsync of its folder for the checkpoint, the weights, the
+# likelihoods of test rows and the record, and a rename and an fsync that move the weights and the
+# likelihoods to their places.
+POINTS = 16
 AFTER = POINTS - 1  # from here on the record is in the store
 
 
@@ -31,11 +33,15 @@ def finished(process):
 
 
 def left_over(faults):
-    """Returns the files in the store that are neither records nor weights."""
+    """Returns the files in the store that are neither records nor their weights and rows."""
+    expected = set(faults.store.paths())
+    for path in list(expected):
+        expected |= {faults.store.rows(path.parent.name, path.stem)}
+        expected |= {faults.store.weights(path.stem)}
     return [
         path.relative_to(faults.store.folder)
         for path in faults.store.folder.rglob("*")
-        if path.is_file() and path.suffix not in (".json", ".safetensors")
+        if path.is_file() and path not in expected
     ]
 
 
@@ -68,6 +74,7 @@ def test_a_worker_killed_at_any_rename_or_fsync_loses_nothing_that_is_finished(
         record = faults.record(spec)
         assert (record.status, record.metrics, record.curve) == ("done", *undisturbed)
         assert faults.store.weights(spec.key).is_file()
+        assert likelihoods(faults.store, record) is not None
     assert left_over(faults) == []
 
 
@@ -93,6 +100,7 @@ def test_a_worker_and_its_driver_killed_at_any_rename_or_fsync_leave_all_to_the_
         assert (record.status, record.metrics, record.curve) == ("done", *undisturbed)
         assert record.history == ()
         assert faults.store.weights(spec.key).is_file()
+        assert likelihoods(faults.store, record) is not None
     assert left_over(faults) == []
 
 

@@ -3,13 +3,15 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 import torch
-from digits_runs import DIGITS, contents
+from digits_runs import DIGITS, TRACK, contents
 from safetensors.torch import load_file, save_file
 
 from fmnbench.planning.plan import Plan, Selection, plan, tasks
 from fmnbench.records.definitions import FIRST
+from fmnbench.records.rows import likelihoods
 from fmnbench.records.store import Store
 from fmnbench.runs.campaign import carry_out
 from fmnbench.runs.executors.base import RunOptions
@@ -182,3 +184,21 @@ def test_the_reports_metrics_are_measured_where_a_track_asks_for_them_later(stor
     after = store.get(spec.track.name, spec.key)
     assert after.metrics.keys() == before.metrics.keys() | names
     assert before.metrics.items() < after.metrics.items()
+
+
+def test_rows_stay_where_another_metric_is_measured_and_are_anew_with_the_nll(store, command):
+    before = read(store)["none", 0]
+    command(PLUGIN)
+    kept = read(store)["none", 0]
+    assert kept.rows == before.rows
+    assert np.array_equal(likelihoods(store, kept), likelihoods(store, before))
+    outdated = dataclasses.replace(
+        kept, rows=None, metric_versions={**kept.metric_versions, "nll": "0"}
+    )
+    store.save(outdated, replace=True)
+    store.rows(TRACK, kept.spec.key).unlink()
+    assert "1 record measured again: nll" in command(PLUGIN).out
+    after = read(store)["none", 0]
+    assert after.metrics["nll"] == before.metrics["nll"]
+    assert after.rows == before.rows
+    assert likelihoods(store, after) is not None

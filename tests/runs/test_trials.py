@@ -14,6 +14,7 @@ from fmnbench.records.definitions import OF_TRIALS
 from fmnbench.records.store import Store
 from fmnbench.registry import metrics
 from fmnbench.runs.campaign import carry_out
+from fmnbench.runs.endings import ROWS
 from fmnbench.runs.estimate import estimate
 from fmnbench.runs.evaluation import Clock, evaluate
 from fmnbench.runs.executors.base import RunOptions
@@ -43,6 +44,8 @@ def test_a_trial_has_a_key_of_its_own_and_a_record_of_validation_metrics_alone(t
     assert (result.status, result.error, result.broken) == ("done", None, {})
     assert set(result.metrics) == set(OF_TRIALS) - {"ppl"}
     assert schema.parse(schema.dump(result), "it").result == result
+    assert result.rows is None  # it has no test rows
+    assert not (tmp_path / ROWS).exists()
 
 
 def test_a_trial_is_judged_as_a_run_whose_test_rows_are_the_validation_rows(tmp_path):

@@ -16,7 +16,7 @@ from fmnbench.records.definitions import lacking
 from fmnbench.records.store import Store
 from fmnbench.registry import declare_plugin
 from fmnbench.runs.causes import is_of_the_machine, one_line
-from fmnbench.runs.endings import settle
+from fmnbench.runs.endings import settle, with_rows
 from fmnbench.runs.executors import session
 from fmnbench.runs.executors.base import Event, EventKind, RunOptions
 from fmnbench.runs.executors.stopping import stop_if_asked
@@ -92,7 +92,10 @@ def _completed(before: Result, spec: RunSpec, conditions: Conditions, store: Sto
     if first is None or not weights.is_file():
         return _news(before, "elsewhere")
     try:
-        result = remeasure(before, itertools.chain([first], names), weights, conditions)
+        due = itertools.chain([first], names)
+        result = remeasure(before, due, weights, conditions, work=store.work(spec.key))
+        if result.rows != before.rows:
+            result = with_rows(store, result)
         store.save(result, replace=True)
     except Exception as error:  # noqa: BLE001, RUF100 - the record stays, whatever a metric raises
         if is_of_the_machine(error):
