@@ -4,6 +4,7 @@ from fmnbench.board.base import Board, Cell, Column, Conclusion, Protocol, Refer
 from fmnbench.board.build import boards
 from fmnbench.board.conclusions import with_conclusions
 from fmnbench.board.labels import value
+from fmnbench.board.likelihoods import with_likelihoods
 from fmnbench.board.relations import Relations, SmallerCopy
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "boards",
     "value",
     "with_conclusions",
+    "with_likelihoods",
 ]

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from fmnbench.board.paired import Paired
 from fmnbench.board.published import Published
 from fmnbench.board.relations import Superseded
 from fmnbench.board.verdicts import Verdict
@@ -130,7 +131,8 @@ class Board:
     `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1. Of `undecided`
     metrics no row can be left out as worse than another; of `saturated` ones all values are near
     the ceiling. `margins` are the differences from the plain VAE that count as none. A
-    `superseded` track is shown and not run any more.
+    `superseded` track is shown and not run any more. `likelihoods` compare rows with the plain
+    VAE, test row by test row, where their runs kept −log p(x) of each.
     """
 
     title: str
@@ -148,6 +150,7 @@ class Board:
     saturated: tuple[str, ...] = ()
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
     superseded: Superseded | None = None
+    likelihoods: tuple[Paired, ...] = ()
 
     @property
     def is_compared(self) -> bool:

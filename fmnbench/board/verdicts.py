@@ -97,13 +97,13 @@ def best_set(rows: Sequence[Sample], *, lower_is_better: bool) -> list[bool]:
     ]
 
 
-def half_width(a: Sample, b: Sample, level: float = 0.95) -> float | None:
-    """Returns the half-width of the Welch interval of a.mean − b.mean.
+def half_width(*samples: Sample, level: float = 0.95) -> float | None:
+    """Returns the half-width of the Welch interval of a sum or difference of means.
 
-    None where a std is unknown, or both are 0. Source: Welch 1947, the degrees of freedom by
+    None where a std is unknown, or all are 0. Source: Welch 1947, the degrees of freedom by
     Satterthwaite.
     """
-    found = _error(a, b)
+    found = standard_error(*samples)
     if found is None:
         return None
     error, freedom = found
@@ -118,7 +118,7 @@ def deciding_seeds(a: Sample, b: Sample, margin: float) -> int | None:
     The least number with a power of 80 % to find the observed difference, or with a 90 % interval
     within ± margin. None above MOST_SEEDS, and where a spread is unknown.
     """
-    if _error(a, b) is None:
+    if standard_error(a, b) is None:
         return None
     wanted = range(max(a.n, b.n) + 1, MOST_SEEDS + 1)
     first = bisect.bisect_left(wanted, True, key=lambda n: _decides(a, b, n, margin))
@@ -129,7 +129,7 @@ def _decides(a: Sample, b: Sample, n: int, margin: float) -> bool:
     """Whether n seeds of each row are expected to decide a contrast; more of them do so too."""
     from scipy.special import stdtrit  # as above
 
-    found = _error(dataclasses.replace(a, n=n), dataclasses.replace(b, n=n))
+    found = standard_error(dataclasses.replace(a, n=n), dataclasses.replace(b, n=n))
     assert found is not None
     error, freedom = found
     tail, half, narrow = (
@@ -141,7 +141,7 @@ def _decides(a: Sample, b: Sample, n: int, margin: float) -> bool:
 
 def p_value(a: Sample, b: Sample) -> float:
     """Returns the two-sided p-value of Welch's test, 1 where a spread is unknown or both are 0."""
-    found = _error(a, b)
+    found = standard_error(a, b)
     if found is None:
         return 1.0
     error, freedom = found
@@ -150,15 +150,18 @@ def p_value(a: Sample, b: Sample) -> float:
     return 2 * float(stdtr(freedom, -abs(a.mean - b.mean) / error))
 
 
-def _error(a: Sample, b: Sample) -> tuple[float, float] | None:
-    """Returns the standard error of the difference of means, and its degrees of freedom."""
-    if a.std is None or b.std is None or a.n < 2 or b.n < 2 or not (a.std or b.std):
+def standard_error(*samples: Sample) -> tuple[float, float] | None:
+    """Returns the standard error of a sum or difference of independent means, and its freedom.
+
+    None where a std is unknown, or all are 0. Degrees of freedom by Satterthwaite.
+    """
+    stds = [each.std for each in samples if each.std is not None and each.n > 1]
+    largest = max(stds, default=0.0)
+    if len(stds) < len(samples) or not largest:
         return None
-    largest = max(a.std, b.std)
-    first, second = ((each.std or 0.0) / largest for each in (a, b))
-    first, second = first**2 / a.n, second**2 / b.n
-    freedom = (first + second) ** 2 / (first**2 / (a.n - 1) + second**2 / (b.n - 1))
-    return largest * math.sqrt(first + second), freedom
+    parts = [(std / largest) ** 2 / each.n for std, each in zip(stds, samples, strict=True)]
+    per_freedom = [part**2 / (each.n - 1) for part, each in zip(parts, samples, strict=True)]
+    return largest * math.sqrt(math.fsum(parts)), math.fsum(parts) ** 2 / math.fsum(per_freedom)
 
 
 def jeffreys(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:

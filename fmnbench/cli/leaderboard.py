@@ -5,17 +5,24 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 from rich.console import Console
 
-from fmnbench.board import Board, Protocol, Relations, boards, with_conclusions
+from fmnbench.board import (
+    Board,
+    Protocol,
+    Relations,
+    boards,
+    with_conclusions,
+    with_likelihoods,
+)
 from fmnbench.board.published import published, with_copies
 from fmnbench.board.relations import changed_settings
 from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
-from fmnbench.errors import UsageError, unknown
+from fmnbench.errors import RecordError, UsageError, unknown
 from fmnbench.files import write_atomically
 from fmnbench.gallery.figures import draw_information
 from fmnbench.planning.suite import Suite, relations
@@ -25,6 +32,10 @@ from fmnbench.report import Options, render
 from fmnbench.report.overview import by_worth
 from fmnbench.spec import Result, Task
 from fmnbench.tune.places import choices
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where no format is given
 
@@ -58,6 +69,7 @@ def show(request: Request) -> int:
     results, errors = store.results(known.needed(chosen, stored))
     made = _boards(results, expected, known, request)
     made = by_worth([board for board in made if board.track.name in chosen])
+    made = _with_likelihoods(made, results, store, errors)
     if request.pictures:
         _draw(made, results, store)
     _print(made, request)
@@ -71,6 +83,24 @@ def show(request: Request) -> int:
     for error in errors:
         say(f"{error.label}, left out: {error}", err=True)
     return SOME_FAILED if errors else 0
+
+
+def _with_likelihoods(
+    made: Sequence[Board], results: Sequence[Result], store: Store, errors: list[RecordError]
+) -> list[Board]:
+    """Returns boards with what the likelihoods of test rows say; adds those that are damaged."""
+    if not any(result.rows for result in results):
+        return list(made)
+    from fmnbench.records.rows import likelihoods  # imports numpy
+
+    def read(result: Result) -> "NDArray[np.float32] | None":
+        try:
+            return likelihoods(store, result)
+        except RecordError as error:
+            errors.append(error)
+            return None
+
+    return with_likelihoods(made, results, read)
 
 
 def _draw(made: Sequence[Board], results: Sequence[Result], store: Store) -> None:

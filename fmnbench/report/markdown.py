@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from fmnbench.board import Board, Column
 from fmnbench.printable import printable
+from fmnbench.report.appended import appended
 from fmnbench.report.base import (
     LINK,
     TEXTS,
@@ -33,6 +34,7 @@ from fmnbench.report.captions import (
 )
 from fmnbench.report.figures import ALT, caption, figure_link
 from fmnbench.report.overview import Overview, overview
+from fmnbench.report.text_table import TextTable
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//", "@": "@&NoBreak;"}
 # Renderers look for addresses after they decode entities: only another character parts them.
@@ -96,9 +98,20 @@ def _section(board: Board, options: Options) -> Iterator[str]:
     for text in (methods(board), definitions(board), *sources(board), conclusions(board)):
         if text:
             yield from (escape(text), "")
+    for table in appended(board):
+        yield from _appended(table)
     yield from _figure(board, options)
     yield from _pictures(board, options)
     yield from _texts(board, options)
+
+
+def _appended(table: TextTable) -> Iterator[str]:
+    yield from (f"**{escape(table.title)}**", "")
+    yield _line([escape(head) for head in table.heads])
+    yield _line([":--", *("--:" for _ in table.heads[1:])])
+    for line in table.lines:
+        yield _line([escape(cell) for cell in line])
+    yield from ("", escape(table.explained), "")
 
 
 def _pictures(board: Board, options: Options) -> Iterator[str]:

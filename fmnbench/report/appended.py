@@ -1,0 +1,14 @@
+"""Tables below that of a track: each a function of a board, for every format."""
+
+from collections.abc import Iterator
+
+from fmnbench.board import Board
+from fmnbench.report.likelihoods import likelihoods
+from fmnbench.report.text_table import TextTable
+
+
+def appended(board: Board) -> Iterator[TextTable]:
+    """Yields the tables that a track has besides its main one."""
+    for table in (likelihoods(board),):
+        if table is not None:
+            yield table
