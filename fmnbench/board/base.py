@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from fmnbench.board.equal import EqualInformation
 from fmnbench.board.paired import Paired
 from fmnbench.board.published import Published
 from fmnbench.board.relations import Superseded
@@ -132,7 +133,8 @@ class Board:
     metrics no row can be left out as worse than another; of `saturated` ones all values are near
     the ceiling. `margins` are the differences from the plain VAE that count as none. A
     `superseded` track is shown and not run any more. `likelihoods` compare rows with the plain
-    VAE, test row by test row, where their runs kept −log p(x) of each.
+    VAE, test row by test row, where their runs kept −log p(x) of each; `equal_information` at
+    equal rates, where they were run at several.
     """
 
     title: str
@@ -151,6 +153,7 @@ class Board:
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
     superseded: Superseded | None = None
     likelihoods: tuple[Paired, ...] = ()
+    equal_information: EqualInformation | None = None
 
     @property
     def is_compared(self) -> bool:

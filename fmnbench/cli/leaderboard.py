@@ -16,6 +16,7 @@ from fmnbench.board import (
     Relations,
     boards,
     with_conclusions,
+    with_equal_information,
     with_likelihoods,
 )
 from fmnbench.board.published import published, with_copies
@@ -69,7 +70,7 @@ def show(request: Request) -> int:
     results, errors = store.results(known.needed(chosen, stored))
     made = _boards(results, expected, known, request)
     made = by_worth([board for board in made if board.track.name in chosen])
-    made = _with_likelihoods(made, results, store, errors)
+    made = _with_likelihoods(with_equal_information(made, results), results, store, errors)
     if request.pictures:
         _draw(made, results, store)
     _print(made, request)

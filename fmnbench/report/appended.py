@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from fmnbench.board import Board
+from fmnbench.report.equal_information import equal_information
 from fmnbench.report.likelihoods import likelihoods
 from fmnbench.report.text_table import TextTable
 
 
 def appended(board: Board) -> Iterator[TextTable]:
     """Yields the tables that a track has besides its main one."""
-    for table in (likelihoods(board),):
+    for table in (likelihoods(board), equal_information(board)):
         if table is not None:
             yield table

@@ -32,6 +32,7 @@ from fmnbench.report.captions import (
     sources,
     title,
 )
+from fmnbench.report.equal_information import equal_information_link
 from fmnbench.report.figures import ALT, caption, figure_link
 from fmnbench.report.overview import Overview, overview
 from fmnbench.report.text_table import TextTable
@@ -107,11 +108,13 @@ def _section(board: Board, options: Options) -> Iterator[str]:
 
 def _appended(table: TextTable) -> Iterator[str]:
     yield from (f"**{escape(table.title)}**", "")
-    yield _line([escape(head) for head in table.heads])
-    yield _line([":--", *("--:" for _ in table.heads[1:])])
-    for line in table.lines:
-        yield _line([escape(cell) for cell in line])
-    yield from ("", escape(table.explained), "")
+    if table.lines:
+        yield _line([escape(head) for head in table.heads])
+        yield _line([":--", *("--:" for _ in table.heads[1:])])
+        for line in table.lines:
+            yield _line([escape(cell) for cell in line])
+        yield ""
+    yield from (escape(table.explained), "")
 
 
 def _pictures(board: Board, options: Options) -> Iterator[str]:
@@ -127,6 +130,9 @@ def _pictures(board: Board, options: Options) -> Iterator[str]:
 
 def _figure(board: Board, options: Options) -> Iterator[str]:
     """Yields the curves of a table, where they were drawn, and what they show."""
+    curves = equal_information_link(board, options)
+    if curves is not None:
+        yield from (f"![NLL by KL]({quote(curves, safe=LINK)})", "")
     link = figure_link(board, options)
     if link is not None:
         yield from (f"![{ALT}]({quote(link, safe=LINK)})", "")
