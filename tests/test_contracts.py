@@ -8,8 +8,8 @@ import torch
 from fmnbench.architectures.lstm import LSTM
 from fmnbench.architectures.mlp import MLP
 from fmnbench.nn.distributions import DiagonalNormal
-from fmnbench.registry import REGISTRIES, architectures, critics, metrics, objectives
-from fmnbench.testing import check_architecture, check_critic, check_objective
+from fmnbench.registry import REGISTRIES, architectures, critics, metrics, remedies
+from fmnbench.testing import check_architecture, check_critic, check_remedy
 
 
 @pytest.mark.parametrize("name", architectures.names())
@@ -22,9 +22,9 @@ def test_critic_keeps_its_contract(name):
     check_critic(name)
 
 
-@pytest.mark.parametrize("name", objectives.names())
-def test_objective_keeps_its_contract(name):
-    check_objective(name)
+@pytest.mark.parametrize("name", remedies.names())
+def test_remedy_keeps_its_contract(name):
+    check_remedy(name)
 
 
 @pytest.mark.parametrize(

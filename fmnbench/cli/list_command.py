@@ -15,9 +15,10 @@ from fmnbench.planning.suite_file import all_suites
 from fmnbench.registry import REGISTRIES, Entry, Range
 
 Row = dict[str, object]
-COMPONENTS = ("datasets", "architectures", "critics", "objectives", "metrics")
+COMPONENTS = ("datasets", "architectures", "critics", "remedies", "metrics")
 WHAT = (*COMPONENTS, "suites", "tasks")
-SEARCHED = ("critics", "objectives")  # the kinds whose settings `tune` searches
+FORMERLY = {"objectives": "remedies"}
+SEARCHED = ("critics", "remedies")  # the kinds whose settings `tune` searches
 LETTERS = {"lambda": "λ"}
 WITHOUT_Z = "no latent"  # the row of a latent-free track
 
@@ -41,6 +42,7 @@ def list_command(
       fmnbench list critics --plugin my_critic.py
       fmnbench list metrics --json
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    what = FORMERLY.get(what or "", what)
     if what is not None and what not in WHAT:
         raise unknown("kind to list", what, WHAT)
     load_plugins(plugin)

@@ -40,6 +40,14 @@ def weight(text: str) -> float:
     return value
 
 
+def one_name(remedy: object, objective: object) -> None:
+    """Raises UsageError where a remedy is given under both of the option's names."""
+    if remedy and objective:
+        raise UsageError(
+            "--remedy and --objective are two names of one thing; give all by --remedy."
+        )
+
+
 UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 
 

@@ -155,7 +155,7 @@ def _print(result: Result) -> None:
         say(f"tried before: {attempt.status}: {attempt.error}")
     _section("track", {name: getattr(track, name) for name in compared(Track) if name != "name"})
     _section(f"critic {spec.critic}", {**spec.critic_settings, "lambda": spec.lambda_})
-    _section(f"objective {spec.objective}", spec.objective_settings)
+    _section(f"remedy {spec.objective}", spec.objective_settings)
     _section("metrics", result.metrics)
     if result.broken:
         _section("without a value", result.broken)

@@ -14,6 +14,7 @@ from fmnbench.cli.options import (
     StoreOption,
     SuiteOption,
     load_plugins,
+    one_name,
     require_folder,
     seeds,
 )
@@ -39,6 +40,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     dataset: option.DatasetOption = None,
     architecture: option.ArchitectureOption = None,
     critic: option.CriticOption = None,
+    remedy: option.RemedyOption = None,
     objective: option.ObjectiveOption = None,
     lambda_: option.LambdaOption = None,
     seed_list: option.SeedsOption = "1",
@@ -70,20 +72,22 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench run --suite quick --plugin my_critic.py --critic mine
       fmnbench run --suite my_suite.toml --retry failed --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept
+    one_name(remedy, objective)
+    remedy = remedy or objective
     if not (everything or tuned) and not any(
-        (suite, track, dataset, architecture, critic, objective)
+        (suite, track, dataset, architecture, critic, remedy)
     ):
         raise UsageError("Say what to run: --suite NAME, --all, --track, --dataset, --critic, ...")
     if measure and not dry_run:
         raise UsageError("--measure runs nothing to its end: it goes with --dry-run.")
     plugins = load_plugins(plugin)
     selection = Selection(
-        suites=[*(suite or []), *(_tuned(store, critic, objective) if tuned else [])],
+        suites=[*(suite or []), *(_tuned(store, critic, remedy) if tuned else [])],
         tracks=track or (),
         datasets=dataset or (),
         architectures=architecture or (),
         critics=critic or (),
-        objectives=objective or (),
+        objectives=remedy or (),
         lambdas=lambda_ or (),
         settings=settings or (),
         epochs=epochs,
@@ -107,17 +111,17 @@ def run_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     return _carry_out(chosen, glanced(found), yes=yes)
 
 
-def _tuned(store: Path, critics: Names, objectives: Names) -> list[str]:
-    """Returns the suites that tuning has chosen, of the chosen critics and objectives."""
+def _tuned(store: Path, critics: Names, remedies: Names) -> list[str]:
+    """Returns the suites that tuning has chosen, of the chosen critics and remedies."""
     found = {str(path): load_suite(str(path)) for path in choices(store)}
     fitting = [
         name
         for name, suite in found.items()
         if suite.comparisons[0].critics[-1] in (critics or suite.comparisons[0].critics)
-        and suite.comparisons[0].objectives[-1] in (objectives or suite.comparisons[0].objectives)
+        and suite.comparisons[0].objectives[-1] in (remedies or suite.comparisons[0].objectives)
     ]
     if not fitting:
-        of = f" of {', '.join([*(critics or []), *(objectives or [])])}" if found else ""
+        of = f" of {', '.join([*(critics or []), *(remedies or [])])}" if found else ""
         raise UsageError(f"There is no choice{of} beside '{store}'; `fmnbench tune` makes one.")
     return fitting
 

@@ -27,11 +27,13 @@ CriticOption = Annotated[
     Names,
     typer.Option("--critic", metavar="NAME", help="This critic, not the suite's. Repeatable."),
 ]
+RemedyOption = Annotated[
+    Names,
+    typer.Option("--remedy", metavar="NAME", help="This remedy, not the suite's. Repeatable."),
+]
 ObjectiveOption = Annotated[
     Names,
-    typer.Option(
-        "--objective", metavar="NAME", help="This objective, not the suite's. Repeatable."
-    ),
+    typer.Option("--objective", metavar="NAME", help="Older name of --remedy.", hidden=True),
 ]
 LambdaOption = Annotated[
     list[float] | None,

@@ -14,6 +14,7 @@ from fmnbench.cli.options import (
     SuiteOption,
     duration,
     load_plugins,
+    one_name,
     positive_integer,
     require_folder,
 )
@@ -35,9 +36,10 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     critic: Annotated[
         str | None, typer.Option(metavar="NAME", help="The critic whose λ is tuned.")
     ] = None,
-    objective: Annotated[
-        str | None, typer.Option(metavar="NAME", help="This objective, not the suite's.")
+    remedy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="This remedy, not the suite's.")
     ] = None,
+    objective: Annotated[str | None, typer.Option(metavar="NAME", hidden=True)] = None,
     suite: SuiteOption = None,
     track: option.TrackOption = None,
     dataset: option.DatasetOption = None,
@@ -111,7 +113,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench tune --critic self --dataset yahoo
       fmnbench tune --critic neural --track toy-mlp --seeds 3 --space lambda=log:1:1000
       fmnbench tune --show toy-mlp
-      fmnbench tune --critic none --objective beta --track toy-linear --goal nll --dry-run
+      fmnbench tune --critic none --remedy beta --track toy-linear --goal nll --dry-run
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.cli.tune_run import carry_out_studies, print_missing, show_studies
     from fmnbench.cli.tune_tables import print_plan
@@ -127,6 +129,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             "Say what to tune, and where: --critic NAME with --dataset, --track, --architecture "
             "or --suite."
         )
+    one_name(remedy, objective)
     plugins = load_plugins(plugin)
     require_folder(store, writable=not dry_run)
     selection = Selection(
@@ -138,7 +141,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     wanted = Wanted(
         critic=critic,
-        objective=objective,
+        objective=remedy or objective,
         space=space or (),
         goal=goal_of(goal),
         trials=trials or TRIALS,

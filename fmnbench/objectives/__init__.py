@@ -1,5 +1,5 @@
-"""Objectives: one file each."""
+"""The name that plug-ins know remedies by which only weigh the two terms of the ELBO."""
 
-from fmnbench.objectives.base import Objective, Progress
+from fmnbench.remedies.base import Objective, Progress
 
 __all__ = ["Objective", "Progress"]

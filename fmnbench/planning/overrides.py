@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast, get_type_hints
 
@@ -12,7 +13,7 @@ from fmnbench.board.relations import CHANGE
 from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.planning.suite_file import TRACK_FIELDS
 from fmnbench.planning.values import parsed, text_of
-from fmnbench.registry import Registry, architectures, critics, datasets, objectives
+from fmnbench.registry import Registry, architectures, critics, datasets, remedies
 from fmnbench.spec import Setting, Settings, Task, Track
 
 NOT_RECIPE = {"name", "dataset", "dataset_settings", "architecture", "architecture_settings"}
@@ -59,7 +60,7 @@ def _components(row: Task) -> Mapping[str, tuple[Registry[Any], str, Settings]]:
         "dataset": (datasets, track.dataset, track.dataset_settings),
         "architecture": (architectures, track.architecture, track.architecture_settings),
         "critic": (critics, row.critic, row.critic_settings),
-        "objective": (objectives, row.objective, row.objective_settings),
+        "objective": (remedies, row.objective, row.objective_settings),
     }
 
 
@@ -77,6 +78,7 @@ def _settings(row: Task) -> Mapping[str, Setting]:
 
 def _full_name(row: Task, key: str) -> str | None:
     """Returns the full name of the setting of a row that a key means, or None."""
+    key = re.sub(r"^remedy\.", "objective.", key)  # as it is called in records
     matches = [name for name in _settings(row) if key in (name, name.partition(".")[2])]
     if len(matches) > 1:
         raise UsageError(f"--set {key} is ambiguous: {', '.join(sorted(matches))}.")

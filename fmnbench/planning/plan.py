@@ -9,7 +9,7 @@ from fmnbench.errors import ComponentError, UsageError, unknown
 from fmnbench.planning.overrides import with_overrides
 from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.planning.suite_file import all_suites, load_suite
-from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, objectives
+from fmnbench.registry import REGISTRIES, Registry, architectures, critics, datasets, remedies
 from fmnbench.seeds import TUNING
 from fmnbench.spec import RunSpec, Task, Track
 
@@ -132,7 +132,7 @@ def resolve(task: Task, seed: int) -> RunSpec:
         critic=task.critic,
         critic_settings=critics.identity(task.critic, task.critic_settings),
         objective=task.objective,
-        objective_settings=objectives.identity(task.objective, task.objective_settings),
+        objective_settings=remedies.identity(task.objective, task.objective_settings),
         lambda_=float(task.lambda_) + 0.0,  # -0.0 + 0.0 is 0.0
         seed=seed,
         dataset_fingerprint=fingerprint(track.dataset, full.dataset_settings),
@@ -146,7 +146,7 @@ def component_versions(task: Task) -> dict[str, str]:
         "dataset": (datasets, task.track.dataset),
         "architecture": (architectures, task.track.architecture),
         "critic": (critics, task.critic),
-        "objective": (objectives, task.objective),
+        "objective": (remedies, task.objective),
     }
     versions = {kind: registry.version(name) for kind, (registry, name) in parts.items()}
     if task.track.precision == "bf16" and task.critic != NO_CRITIC:
@@ -165,8 +165,14 @@ def _fits(tracks: Sequence[Track], selection: Selection) -> bool:
 
 
 def _require_known(selection: Selection) -> None:
-    for label in ("datasets", "architectures", "critics", "objectives"):
-        for name in getattr(selection, label):
+    chosen = {
+        "datasets": selection.datasets,
+        "architectures": selection.architectures,
+        "critics": selection.critics,
+        "remedies": selection.objectives,
+    }
+    for label, names in chosen.items():
+        for name in names:
             REGISTRIES[label].entry(name)
     for weight in selection.lambdas:
         if not 0 <= weight < float("inf"):

@@ -15,7 +15,7 @@ from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
 from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
 from fmnbench.planning.values import positive_zero
-from fmnbench.registry import architectures, critics, datasets, objectives
+from fmnbench.registry import architectures, critics, datasets, remedies
 from fmnbench.spec import POSITIVE, Track
 
 TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
@@ -135,7 +135,7 @@ def _complaint(error: pydantic.ValidationError) -> str:
 def _require_weights(comparison: Comparison) -> None:
     """Raises UsageError for a λ or a margin that is missing or negative, and for no methods."""
     if not comparison.critics or not comparison.objectives:
-        raise UsageError("critics and objectives must name at least one each.")
+        raise UsageError("critics and remedies must name at least one each.")
     if not comparison.lambdas and comparison.critics != (NO_CRITIC,):
         raise UsageError("it has critics but no 'lambda', their weight.")
     for weight in comparison.lambdas:
@@ -159,7 +159,7 @@ def _require_components(comparison: Comparison) -> None:
         (datasets, (track.dataset,)),
         (architectures, (track.architecture, *free)),
         (critics, (*named_critics, *comparison.critic_settings)),
-        (objectives, (*comparison.objectives, *comparison.objective_settings)),
+        (remedies, (*comparison.objectives, *comparison.objective_settings)),
     ):
         for name in names:
             registry.entry(name)

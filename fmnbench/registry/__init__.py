@@ -11,8 +11,9 @@ from fmnbench.registry.registers import (
     datasets,
     metrics,
     objectives,
+    remedies,
 )
-from fmnbench.registry.settings import Count, Later, Positive
+from fmnbench.registry.settings import Count, Later, NotNegative, Positive, Share
 
 __all__ = [
     "BUILT_IN",
@@ -20,9 +21,11 @@ __all__ = [
     "Count",
     "Entry",
     "Later",
+    "NotNegative",
     "Positive",
     "Range",
     "Registry",
+    "Share",
     "architectures",
     "critics",
     "datasets",
@@ -30,4 +33,5 @@ __all__ = [
     "load_plugin",
     "metrics",
     "objectives",
+    "remedies",
 ]

@@ -3,7 +3,7 @@
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fmnbench.errors import UsageError
@@ -53,7 +53,7 @@ class Entry:
         return Range(float(given[0]), float(given[1]), log=True)
 
 
-def declarations(path: Path, label: str, module: str, origin: str) -> list[Entry]:
+def declarations(path: Path, labels: Sequence[str], module: str, origin: str) -> list[Entry]:
     """Returns the components that a file's decorators `@<label>.register("name")` declare.
 
     Of a file that is not Python, those that its text names, or else one with the file's name;
@@ -64,7 +64,7 @@ def declarations(path: Path, label: str, module: str, origin: str) -> list[Entry
         tree = ast.parse(text, path.name)
     except (SyntaxError, ValueError) as error:
         found = re.findall(
-            rf'^@{label}\.register\(\s*"([^"\n]+)"',
+            rf'^@(?:{"|".join(labels)})\.register\(\s*"([^"\n]+)"',
             path.read_bytes().decode(errors="replace"),
             re.M,
         )
@@ -78,7 +78,7 @@ def declarations(path: Path, label: str, module: str, origin: str) -> list[Entry
         for node in tree.body
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
         for call in node.decorator_list
-        if isinstance(call, ast.Call) and _is_registration(call, label)
+        if isinstance(call, ast.Call) and _is_registration(call, labels)
     ]
 
 
@@ -137,12 +137,12 @@ def _range(annotation: ast.expr | None) -> Range | None:
     return None
 
 
-def _is_registration(call: ast.Call, label: str) -> bool:
+def _is_registration(call: ast.Call, labels: Sequence[str]) -> bool:
     return (
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "register"
         and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == label
+        and call.func.value.id in labels
         and len(call.args) == 1
         and isinstance(call.args[0], ast.Constant)
     )

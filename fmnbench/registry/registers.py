@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # a listing does not wait for torch
     from fmnbench.architectures.base import VAE
     from fmnbench.critics.base import Critic
     from fmnbench.datasets.base import Dataset
-    from fmnbench.objectives.base import Objective
+    from fmnbench.remedies.base import Remedy
 
 Component = TypeVar("Component", bound=Callable[..., object])
 Made = TypeVar("Made")
@@ -35,12 +35,14 @@ Made = TypeVar("Made")
 class Registry(Generic[Made]):
     """The register of one kind of component: classes or functions that return a `Made`.
 
-    `label` is its variable's name and the entry-point group's last part, `kind` the singular.
+    `label` is its variable's name and the entry-point group's last part, `kind` the singular;
+    `formerly` is a label that plug-ins may still use.
     """
 
-    def __init__(self, label: str, kind: str) -> None:
+    def __init__(self, label: str, kind: str, *, formerly: str | None = None) -> None:
         self.label = label
         self.kind = kind
+        self.labels = (label, formerly) if formerly else (label,)
         self._entries: dict[str, Entry] = {}
         self._objects: dict[str, Callable[..., Any]] = {}
         self._is_listed = False  # the package's own folder has been read
@@ -169,7 +171,7 @@ class Registry(Generic[Made]):
         self._list()
         place = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
         module = f"fmnbench_plugin_{path.stem}_{place}"
-        found = declarations(path, self.label, module, f"plug-in {path.name}")
+        found = declarations(path, self.labels, module, f"plug-in {path.name}")
         for name, times in Counter(entry.name for entry in found).items():
             if times > 1:
                 raise UsageError(
@@ -214,11 +216,14 @@ class Registry(Generic[Made]):
         folder = Path(__file__).parents[1] / self.label
         for path in sorted(folder.glob("*.py")):
             module = f"fmnbench.{self.label}.{path.stem}"
-            for entry in declarations(path, self.label, module, BUILT_IN):
+            for entry in declarations(path, self.labels, module, BUILT_IN):
                 self._require_free(entry.name, module)
                 self._entries[entry.name] = entry
-        points = importlib.metadata.entry_points(group=f"fmnbench.{self.label}")
-        self._points = {point.name: point for point in points}
+        self._points = {
+            point.name: point
+            for label in self.labels
+            for point in importlib.metadata.entry_points(group=f"fmnbench.{label}")
+        }
 
     def _import_installed(self) -> None:
         """Imports all installed plug-ins of this kind that are not imported yet."""
@@ -264,8 +269,9 @@ def _source_path(module: str) -> Path | None:
 datasets: Registry["Dataset"] = Registry("datasets", "dataset")
 architectures: Registry["VAE"] = Registry("architectures", "architecture")
 critics: Registry["Critic"] = Registry("critics", "critic")
-objectives: Registry["Objective"] = Registry("objectives", "objective")
+remedies: Registry["Remedy"] = Registry("remedies", "remedy", formerly="objectives")
+objectives = remedies  # the name by which older plug-ins register them
 metrics: Registry[float] = Registry("metrics", "metric")  # functions of an Evaluation
 REGISTRIES: dict[str, Registry[Any]] = {
-    each.label: each for each in (datasets, architectures, critics, objectives, metrics)
+    each.label: each for each in (datasets, architectures, critics, remedies, metrics)
 }

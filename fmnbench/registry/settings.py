@@ -17,6 +17,8 @@ PLAIN = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 Count = Annotated[int, pydantic.Field(ge=1)]  # a setting that is 1 or above
 Positive = Annotated[float, pydantic.Field(gt=0)]  # a setting that is above 0
+NotNegative = Annotated[float, pydantic.Field(ge=0)]
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,8 @@ from fmnbench.rng import stream
 from fmnbench.runs.evaluation import evaluation_of
 from fmnbench.runs.run import build, load
 from fmnbench.spec import RunSpec
-from fmnbench.training.loop import Model, train, validate
+from fmnbench.training.loop import train, validate
+from fmnbench.training.model import Model
 
 ENOUGH = 1.0  # seconds of work that tell the rest
 DRAWN = 64  # rows drawn from the prior at a time

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fmnbench
-from fmnbench.registry import Registry, architectures, critics, datasets, objectives
+from fmnbench.registry import Registry, architectures, critics, datasets, remedies
 from fmnbench.spec import Provenance, RunSpec
 
 
@@ -45,7 +45,7 @@ def used_plugins(spec: RunSpec) -> dict[str, str]:
         (datasets, spec.track.dataset),
         (architectures, spec.track.architecture),
         (critics, spec.critic),
-        (objectives, spec.objective),
+        (remedies, spec.objective),
     )
     found: dict[str, str] = {}
     for registry, name in parts:

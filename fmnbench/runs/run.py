@@ -13,7 +13,7 @@ from fmnbench.errors import ComponentError, Declined, Diverged, MachineError, te
 from fmnbench.files import write_atomically
 from fmnbench.planning.plan import component_versions
 from fmnbench.records.storable import storable
-from fmnbench.registry import architectures, critics, datasets, objectives
+from fmnbench.registry import architectures, critics, datasets, remedies
 from fmnbench.rng import isolated
 from fmnbench.runs.causes import cut, is_of_the_machine, one_line, status_of
 from fmnbench.runs.endings import ROWS, WEIGHTS
@@ -22,7 +22,8 @@ from fmnbench.runs.fitting import require_fitting
 from fmnbench.runs.kept import keep, kept, not_of_run
 from fmnbench.runs.provenance import provenance, used_plugins
 from fmnbench.spec import TRAIN_PROCESSOR, Result, RunSpec
-from fmnbench.training.loop import EpochReport, Model, train
+from fmnbench.training.loop import EpochReport, train
+from fmnbench.training.model import Model
 
 BOUND = ("elbo", "kl", "reconstruction")  # a run in which one of these is not finite has diverged
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
@@ -157,17 +158,19 @@ def build(spec: RunSpec, splits: Splits) -> Model:
         raise Declined(f"{track.architecture} takes {takes}; {track.dataset} has {splits.kind}")
     with isolated(spec.seed, "init/vae"):
         vae = make_vae(splits.inputs, **track.architecture_settings)
+    with isolated(spec.seed, "init/objective"):
+        remedy = remedies.get(spec.objective)(**spec.objective_settings)
+    with isolated(spec.seed, "init/around"):
+        vae = remedy.around(vae)
     with isolated(spec.seed, "init/critic"):
         critic = make_critic(vae, **spec.critic_settings)
-    with isolated(spec.seed, "init/objective"):
-        objective = objectives.get(spec.objective)(**spec.objective_settings)
-    for part in (vae, critic, objective):
+    for part in (vae, critic, remedy):
         part.to(splits.train.device, DTYPES[track.precision])
     require_fitting(vae, splits, track.architecture)
     return Model(
         vae=vae,
         critic=critic,
-        objective=objective,
+        remedy=remedy,
         lambda_=spec.lambda_,
     )
 

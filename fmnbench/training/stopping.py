@@ -20,10 +20,19 @@ class Stopping:
     def __init__(
         self, track: Track, modules: Mapping[str, nn.Module], optimizer: Optimizer
     ) -> None:
+        self._track, self._modules, self._optimizer = track, modules, optimizer
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets all validations, and gives the optimiser its first rates again."""
+        track, modules = self._track, self._modules
         self.patience = Patience(track)
-        self.plateau = Plateau(track, modules, optimizer)
+        self.plateau = Plateau(track, modules, self._optimizer)
         # a plateau ends with the best weights itself
         self.best = Best(modules["vae"], keeps=track.plateau is None)
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate
 
     @property
     def is_over(self) -> bool:

@@ -7,14 +7,14 @@ from typing import Any
 
 from fmnbench.errors import UsageError, unknown
 from fmnbench.planning.suite import NO_CRITIC
-from fmnbench.registry import Range, Registry, critics, objectives
+from fmnbench.registry import Range, Registry, critics, remedies
 from fmnbench.spec import RunSpec, Setting, Settings, Task
 
 LAMBDA = "lambda"
 DIGITS = 3  # significant ones of a proposed value: finer steps cost runs and tell nothing
 POINTS = 7  # of the first grid: half a decade apart in the usual range of λ
 ORDER = (0, 6, 3, 1, 5, 2, 4)  # of these points: the first few span the range, too
-KINDS: Mapping[str, Registry[Any]] = {"critic": critics, "objective": objectives}
+KINDS: Mapping[str, Registry[Any]] = {"critic": critics, "objective": remedies}
 
 Number = int | float
 Values = Mapping[str, Number]  # by key: lambda, critic.temperature, objective.beta

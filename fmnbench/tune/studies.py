@@ -12,7 +12,7 @@ from fmnbench.planning.plan import Selection, tasks
 from fmnbench.planning.suite import NO_CRITIC
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
-from fmnbench.registry import objectives
+from fmnbench.registry import remedies
 from fmnbench.seeds import TUNING
 from fmnbench.spec import Task
 from fmnbench.tune.definition import PLAIN, Definition
@@ -107,7 +107,7 @@ def _definition(row: Task, wanted: Wanted, *, alone: bool) -> Definition:
 def _needs_baseline(row: Task) -> bool:
     """Whether a critic is tuned together with an objective that has ranges of its own."""
     is_both = row.critic != NO_CRITIC and row.objective != PLAIN
-    return is_both and bool(objectives.ranges(row.objective))
+    return is_both and bool(remedies.ranges(row.objective))
 
 
 def missing_data(row: Task) -> str:

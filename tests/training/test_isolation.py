@@ -9,7 +9,7 @@ from torch import nn
 
 from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.base import Critic
-from fmnbench.objectives.base import Objective
+from fmnbench.objectives import Objective
 from fmnbench.registry import architectures, critics, metrics, objectives
 from fmnbench.runs.evaluation import Clock, evaluate
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from fmnbench.critics.base import Critic
 from fmnbench.nn.precision import autocast
-from fmnbench.objectives.base import Progress
 from fmnbench.registry import critics
+from fmnbench.remedies import Progress
 from fmnbench.rng import SideStream, stream
 from fmnbench.runs.run import build
 
@@ -30,7 +30,9 @@ def test_in_a_bf16_track_the_critic_alone_is_in_float32(critic):
     progress = Progress(step=0, epoch=0.0)
     side = SideStream(0, "critic", torch.device("cpu"))
     with autocast("bf16", torch.device("cpu")):
-        _, terms, q, epsilon = model.losses(data.train, stream(0, "noise"), progress, side)
+        batch = model.batch(data.train, stream(0, "noise"), progress)
+        _, terms = model.losses(batch, side)
+        q, epsilon = batch.q, batch.epsilon
         rough = model.critic(data.train, q.at(epsilon), q)
     exact = model.critic(data.train, q.at(epsilon), q)
     assert terms[3] == exact

@@ -3,11 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from fmnbench.objectives.base import Objective, Progress
-from fmnbench.registry import objectives
+from fmnbench.registry import remedies
+from fmnbench.remedies.base import Objective, Progress
 
 
-@objectives.register("elbo", source="Kingma & Welling 2014, eq. 3", version=1)
+@remedies.register("elbo", source="Kingma & Welling 2014, eq. 3", version=1)
 class ELBO(Objective):
     """The negative evidence lower bound: reconstruction + KL."""
 

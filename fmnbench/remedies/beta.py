@@ -6,11 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.errors import UsageError
-from fmnbench.objectives.base import Objective, Progress
-from fmnbench.registry import Range, objectives
+from fmnbench.registry import Range, remedies
+from fmnbench.remedies.base import Objective, Progress
 
 
-@objectives.register("beta", source="Higgins et al. 2017, eq. 4", version=1)
+@remedies.register("beta", source="Higgins et al. 2017, eq. 4", version=1)
 class Beta(Objective):
     """Reconstruction + β · KL with a constant β ≥ 0; below 1 it trades likelihood for use of z."""
 

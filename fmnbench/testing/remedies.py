@@ -1,0 +1,127 @@
+"""The contract of remedies."""
+
+import copy
+import tempfile
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fmnbench.datasets.base import Splits
+from fmnbench.planning.plan import resolve
+from fmnbench.registry import remedies
+from fmnbench.remedies.base import Batch, Progress, row_losses
+from fmnbench.rng import stream
+from fmnbench.runs.run import build
+from fmnbench.spec import RunSpec, Setting, Settings, Task, Track
+from fmnbench.training.loop import train
+from fmnbench.training.model import Model
+
+ROWS, WIDTH, LATENT = 48, 6, 3
+EPOCHS = 6
+
+
+class _CutOffError(Exception):
+    """Stands for a kill between two epochs."""
+
+
+def check_remedy(name: str, settings: Settings | None = None) -> None:
+    """Its loss is one finite number a row and changes nothing; a cut training resumes exactly.
+
+    It is tried on a small mlp, with its defaults or with the given settings. Raises Declined where
+    it does not go around one.
+    """
+    splits, spec = _splits(), _spec(name, settings or {})
+    model = build(spec, splits)
+    _check_loss(name, model, splits)
+    _check_bound(name, model, splits)
+    _check_resume(name, spec, splits)
+
+
+check_objective = check_remedy  # the name that older plug-ins' tests know
+
+
+def _check_loss(name: str, model: Model, splits: Splits) -> None:
+    x = splits.train[:16]
+    progress = Progress(step=0, epoch=0.0, epochs=EPOCHS, rows=ROWS)
+    before = _state(model)
+    losses: list[Tensor] = []
+    for _ in range(2):
+        torch.manual_seed(len(losses))  # a loss that takes the global generator is another one
+        batch = Batch(model.vae, x, noise=stream(0, "check"), progress=progress)
+        losses.append(row_losses(model.remedy, batch))
+    assert losses[0].isfinite().all(), f"{name}'s loss is not finite"
+    assert torch.equal(*losses), f"{name}'s loss draws from the global generator"
+    changed = [key for key, value in _state(model).items() if not torch.equal(before[key], value)]
+    assert not changed, f"{name} changes {', '.join(changed)} in `loss`; only `step` may"
+    losses[0].mean().backward()
+    decoder = [weight for weight in model.vae.parameters() if weight.grad is not None]
+    assert decoder, f"no gradient of {name}'s loss reaches the VAE"
+
+
+def _check_bound(name: str, model: Model, splits: Splits) -> None:
+    """The VAE that it leaves has a posterior, a likelihood and a KL like any other."""
+    vae = model.vae.eval()
+    whole, parts = vae.encode(splits.test), [vae.encode(row[None]) for row in splits.test]
+    mean = torch.cat([q.mean for q in parts])
+    assert torch.allclose(whole.mean, mean, atol=1e-5), f"{name} mixes rows when it encodes"
+    kl = whole.kl_from_standard()
+    assert (kl >= -1e-5).all(), f"{name} leaves a KL below 0"
+
+
+def _check_resume(name: str, spec: RunSpec, splits: Splits) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint.pt"
+        expected = _weights(_trained(spec, splits, None))
+        again = _weights(_trained(spec, splits, None))
+        assert torch.equal(expected, again), f"{name} does not repeat bit for bit"
+        try:
+            _trained(spec, splits, path, cut=EPOCHS // 2)
+        except _CutOffError:
+            resumed = _weights(_trained(spec, splits, path))
+        assert torch.equal(expected, resumed), f"{name} does not resume bit for bit"
+
+
+def _trained(spec: RunSpec, splits: Splits, checkpoint: Path | None, cut: int = 0) -> Model:
+    model = build(spec, splits)
+
+    def listen(epoch: int, entry: dict[str, float]) -> None:
+        if epoch == cut:
+            raise _CutOffError
+
+    train(model, splits, spec, checkpoint=checkpoint, report=listen)
+    return model
+
+
+def _weights(model: Model) -> Float[Tensor, " w"]:
+    parts = [weight.detach().flatten() for weight in model.parameters()]
+    return torch.cat([*parts, *(each.flatten().float() for each in model.remedy.buffers())])
+
+
+def _state(model: Model) -> dict[str, Tensor]:
+    return {
+        f"{part}.{key}": copy.deepcopy(value)
+        for part, module in model.modules().items()
+        for key, value in module.state_dict().items()
+    }
+
+
+def _splits() -> Splits:
+    rows = torch.empty(ROWS + 32, WIDTH).normal_(generator=stream(0, "check/rows"))
+    train_rows, validation, test = rows.split([ROWS, 16, 16])
+    return Splits(train=train_rows, validation=validation, test=test, kind="vectors")
+
+
+def _spec(name: str, settings: Settings) -> RunSpec:
+    track = Track(
+        name="check",
+        dataset="toy",
+        architecture="mlp",
+        architecture_settings={"hidden": (8, 6), "latent": LATENT},
+        epochs=EPOCHS,
+        batch_size=16,
+        learning_rate=1e-2,
+    )
+    given: dict[str, Setting] = remedies.identity(name, settings)
+    return resolve(Task(track=track, critic="none", objective=name, objective_settings=given), 0)
