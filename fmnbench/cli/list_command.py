@@ -122,6 +122,7 @@ def _row(what: str, entry: Entry) -> Row:
         **{key: attributes[key] for key in ("unit", "better") if key in attributes},
         "summary": entry.summary,
         "source": entry.source,
+        **({"cost": attributes.get("cost", "")} if what == "remedies" else {}),
         **({"ranges": ranges} if what in SEARCHED else {}),
         "origin": entry.origin,
         "broken": entry.broken,
@@ -144,6 +145,7 @@ def _paragraphs(line: Mapping[str, object]) -> list[str]:
         f"tracks {', '.join(tracks)}" if isinstance(tracks, list) else "",
         str(line.get("unit", "")),
         f"{line['better']} is better" if line.get("better") else "",
+        f"cost: {line['cost']}" if line.get("cost") else "",
         str(line["source"]),
         "" if line.get("origin", "built-in") == "built-in" else str(line["origin"]),
     ]

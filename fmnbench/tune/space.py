@@ -70,8 +70,8 @@ def space_of(task: Task, given: Sequence[str]) -> tuple[Parameter, ...]:
         spans[key] = span
     if not spans:
         raise UsageError(
-            f"The critic '{task.critic}' has no λ to tune, and the objective '{task.objective}' "
-            "no setting with a range; name another critic, an objective such as beta, or --space."
+            f"The critic '{task.critic}' has no λ to tune, and the remedy '{task.objective}' "
+            "no setting with a range; name another critic, a remedy such as beta, or --space."
         )
     return tuple(_parameter(task, key, span, numbers) for key, span in spans.items())
 

@@ -262,7 +262,7 @@ def test_a_bare_name_that_two_components_have_is_ambiguous(registers):
         ({"tracks": ["digits"]}, "Unknown track 'digits'. Did you mean 'digits-mlp'"),
         ({"tracks": ["toy-linear"]}, "No track of quick has toy-linear, digits."),
         ({"datasets": ["digit"]}, "Unknown dataset 'digit'. Did you mean 'digits'"),
-        ({"objectives": ["elbow"]}, "Unknown objective 'elbow'. Did you mean 'elbo'"),
+        ({"objectives": ["elbow"]}, "Unknown remedy 'elbow'. Did you mean 'elbo'"),
         ({"suites": ["qick"]}, "Unknown suite 'qick'. Did you mean 'quick'"),
         ({"lambdas": [-1.0]}, "λ is -1.0; it must be 0 or above"),
         ({"architectures": ["linear-gaussian"]}, "No track of quick has digits, linear-gaussian."),

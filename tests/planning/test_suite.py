@@ -41,8 +41,8 @@ GUESS = {
     (
         '"beta"]',
         '"bata"]',
-    ): "track 'd' of own.toml: Unknown objective 'bata'. Did you mean 'beta'?",
-    ("gs.beta", "gs.bta"): "track 'd' of own.toml: Unknown objective 'bta'. Did you mean 'beta'?",
+    ): "track 'd' of own.toml: Unknown remedy 'bata'. Did you mean 'beta'?",
+    ("gs.beta", "gs.bta"): "track 'd' of own.toml: Unknown remedy 'bta'. Did you mean 'beta'?",
     (
         '"digits"',
         '"digit"',
@@ -69,7 +69,7 @@ WRONG = {
     ("[1, 5.5]", "[]"): "track 'd' of own.toml: it has critics but no 'lambda', their weight.",
     ('["none", "self"]', '"al"'): "critics: it must be \"all\" or a list of names, not 'al'.",
     ('["none", "self"]', "[3]"): 'critics: it must be "all" or a list of names, not 3.',
-    ('["none", "self"]', "[]"): "'d' of own.toml: critics and objectives must name at least one.*",
+    ('["none", "self"]', "[]"): "'d' of own.toml: critics and remedies must name at least one.*",
     ("[64]", "{ a = 1 }"): f"own.toml: architecture_settings.hidden: {SETTING} .*",
     ("e = 2 }", "e = {} }"): f"own.toml: critic_settings.self.temperature: {SETTING} .*",
     ("epochs = 1", "epochs = "): "own.toml is not valid TOML: .* line 10, .*",

