@@ -95,6 +95,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the studies with their cost; run nothing.")
     ] = False,
+    measure: option.MeasureOption = False,
     show: Annotated[
         bool, typer.Option("--show", help="Show the studies that were carried out; run nothing.")
     ] = False,
@@ -130,6 +131,8 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             "or --suite."
         )
     one_name(remedy, objective)
+    if measure and not dry_run:
+        raise UsageError("--measure runs nothing to its end: it goes with --dry-run.")
     plugins = load_plugins(plugin)
     require_folder(store, writable=not dry_run)
     selection = Selection(
@@ -159,7 +162,7 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     options = load_executor(options.executor).settled(options)
     if dry_run:
-        print_plan(found.ready, options)
+        print_plan(found.ready, options, measure=measure)
         return 0
     until = None if time_ is None else time.monotonic() + time_
     return carry_out_studies(found.ready, options, storage=storage, until=until, as_json=as_json)

@@ -9,10 +9,12 @@ from rich.text import Text
 
 from fmnbench.board.labels import value
 from fmnbench.cli.text import counted, lasting, print_table, say
-from fmnbench.planning.costs import recorded_costs, row_key
+from fmnbench.errors import Declined, Diverged
+from fmnbench.planning.costs import Cost, recorded_costs, row_key
 from fmnbench.printable import printable
 from fmnbench.records.store import Store
-from fmnbench.runs.executors.base import RunOptions
+from fmnbench.runs.executors.base import RunOptions, load_executor
+from fmnbench.runs.survey import TRIAL
 from fmnbench.tune.definition import Definition
 from fmnbench.tune.places import RECORDS, track_folder
 from fmnbench.tune.search import known_results, study_of
@@ -27,7 +29,8 @@ def print_study(study: Summary) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
-    console.print(_table(study))
+    if study.vae is not None:
+        console.print(_table(study))
     say(_made(study))
     if study.choice is None:
         say(f"Nothing is chosen: {study.reason}.")
@@ -46,8 +49,11 @@ def print_study(study: Summary) -> None:
         say(f"Next: fmnbench run --suite {study.suite} --seeds 3")
 
 
-def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
-    """Prints what would be run, study by study, with the cost as far as records tell it."""
+def print_plan(studies: Sequence[Definition], options: RunOptions, *, measure: bool) -> None:
+    """Prints what would be run, study by study, with the cost as far as records tell it.
+
+    With `measure` a few steps of the plain VAE tell it where no record does.
+    """
     rows: list[dict[str, object]] = []
     total, unknown = 0.0, 0
     for asked in studies:
@@ -55,9 +61,7 @@ def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
         found = study_of(asked, known_results(asked, store))
         seeds = len(asked.seeds)
         runs = (found.left + (found.baseline is None)) * seeds
-        costs = recorded_costs(asked.baseline, store, options.device)
-        costs = costs or recorded_costs(asked.baseline, Store(options.store), options.device)
-        cost = costs.get(row_key(asked.baseline[0]))
+        cost = _cost(asked, store, options, measure=measure and runs > 0)
         total += 0.0 if cost is None else cost.run * runs / max(options.jobs, 1)
         unknown += runs if cost is None else 0
         rows.append(
@@ -81,6 +85,24 @@ def print_plan(studies: Sequence[Definition], options: RunOptions) -> None:
         )
     elif unknown:
         say(f"The cost of {counted(unknown, 'run')} is not known yet.")
+    if unknown and not measure:
+        say("Add --measure to time a few steps of the studies of unknown cost.")
+
+
+def _cost(asked: Definition, store: Store, options: RunOptions, *, measure: bool) -> Cost | None:
+    """Returns the cost of a run of a study, None where it is not known."""
+    plain = asked.baseline[0]
+    for folder in (store, Store(options.store)):
+        if costs := recorded_costs([plain], folder, options.device):
+            return costs[row_key(plain)]
+    if not measure:
+        return None
+    say(f"timing {asked.task.track.name}", err=True)
+    try:
+        return load_executor(options.executor).trial(plain, options, TRIAL)
+    except (Declined, Diverged) as reason:
+        say(f"{asked.name}: {reason}", err=True)
+        return None
 
 
 def named(values: Mapping[str, Number]) -> str:
@@ -136,8 +158,11 @@ def _made(study: Summary) -> str:
     ends = [row.status for row in study.trials if row.status != "done"]
     bad = f", {len(ends)} of them not done ({', '.join(sorted(set(ends)))})" if ends else ""
     wanted = f" of {study.wanted}" if len(study.trials) < study.wanted else ""
+    done = f"{counted(len(study.trials), 'trial')}{wanted} of {study.method}{bad}"
+    if study.vae is None:
+        return f"{done} on {study.track}."
+    margin = "" if study.goal == "nll" else f", margin {study.margin:g} nats"
     return (
-        f"{counted(len(study.trials), 'trial')}{wanted} of {study.method}{bad} and 1 of the plain "
-        f"VAE, {counted(len(study.seeds), 'seed')} each; NLL with K = {study.nll_samples}; goal "
-        f"{study.goal}, margin {study.margin:g} nats."
+        f"{done} and 1 of the plain VAE, {counted(len(study.seeds), 'seed')} each; NLL with K = "
+        f"{study.nll_samples}; goal {study.goal}{margin}."
     )

@@ -89,8 +89,8 @@ def _choose(
         key=lambda trial: (-trial.means[MI], trial.means[NLL], *trial.values.values()),
     )
     reason = (
-        f"of {len(near)} trials with an NLL of at most {limit:.2f}, the plain VAE's + {margin:g}, "
-        "it has the highest MI lower"
+        f"of {len(near)} trial{'s' * (len(near) != 1)} with an NLL of at most {limit:.2f}, the "
+        f"plain VAE's + {margin:g}, it has the highest MI lower"
     )
     if clear and len(clear) < len(near):
         reason += " below the ceiling"

@@ -51,7 +51,7 @@ def _draw(axes: "Axes", study: Summary) -> None:
     if study.vae is not None and "nll" in study.vae.metrics:
         axes.plot(*_points([study.vae]), "D", color="black", label="plain VAE")
         if study.goal != "nll":
-            limit, label = _nll(study.vae) + study.margin, f"its NLL + {study.margin:g} nats"
+            limit, label = _nll(study.vae) + study.margin, f"the VAE's NLL + {study.margin:g}"
             axes.axvline(limit, color=GREY, linestyle=":", linewidth=1, label=label)
     own = [row for row in done if row.values == study.own]
     if own:

@@ -114,8 +114,13 @@ def test_a_dry_run_shows_studies_trials_and_cost_and_writes_nothing(fmnbench, ma
     assert (done.code, done.err) == (0, "")
     row = done.out.splitlines()[1]
     assert row.startswith(f"self on {TRACK}  lambda 0.1 to 100 (log)  9       2      0     20")
-    assert done.out.endswith("The cost of 20 runs is not known yet.\n")
+    assert "The cost of 20 runs is not known yet.\nAdd --measure to time" in done.out
+    measured = fmnbench(*DIGITS, "--trials", "9", "--dry-run", "--measure", "--store", store)
+    assert measured.err == f"timing {TRACK}\n"
+    assert "About 100 s with --jobs 1 on cpu; done by 20" in measured.out
     assert not store.parent.joinpath("tuning").exists()
+    wrong = fmnbench(*DIGITS, "--measure", "--store", store)
+    assert (wrong.code, "it goes with --dry-run" in wrong.complaint) == (2, True)
     fmnbench(*DIGITS, "--trials", "7", "--seeds", "2", "--store", store)
     before = contents(store.parent)
     done = fmnbench(*DIGITS, "--trials", "9", "--seeds", "2", "--dry-run", "--store", store)
@@ -163,6 +168,18 @@ def test_a_smaller_dataset_that_is_installed_is_offered(fmnbench, store, real_ca
     assert done.code == 2
     last = "  installed:  fmnbench tune --critic self --dataset yahoo-10k"
     assert done.err.splitlines()[-1] == last
+
+
+def test_a_study_stopped_before_its_plain_vae_has_no_table_and_claims_no_run(
+    fmnbench, made_up, store
+):
+    made_up.stop_after = 0
+    done = fmnbench(*DIGITS, "--trials", "7", "--store", store)
+    assert done.out.splitlines() == [
+        f"0 trials of 7 of self on {TRACK}.",
+        "Nothing is chosen: the plain VAE has not been run, so nothing can be held against it.",
+    ]
+    assert done.err == "Stopped with 7 trials left; the same command goes on.\n"
 
 
 def test_interrupted_it_exits_130_and_the_same_command_goes_on(fmnbench, made_up, store):
