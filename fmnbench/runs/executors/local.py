@@ -45,6 +45,8 @@ MEMORY = {
     # oneDNN keeps code by the shape of a product, of 1,024 unless told; texts always have new ones
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "160",
 }
+# What a run imports under way, torch's optimisers the first for 2 s of a core: the server has it.
+LATE_IMPORTS = ("torch._dynamo", "fmnbench.metrics")
 STARTS = 3  # tries at a worker, whose server may be killed meanwhile
 
 
@@ -260,7 +262,7 @@ class LocalExecutor:
 def _imports(spec: RunSpec) -> list[str]:
     """Returns the modules that workers share with the server that they are forked from."""
     dataset = datasets.get(spec.track.dataset)
-    return ["fmnbench.runs.executors.worker", *class_of(dataset).imports]
+    return ["fmnbench.runs.executors.worker", *LATE_IMPORTS, *class_of(dataset).imports]
 
 
 def _context(preloaded: list[str]) -> SpawnContext | ForkServerContext:
