@@ -83,8 +83,8 @@ class Faults:
         # one thread each: on a busy machine two wait for each other
         return {"store": self.store.folder, "plugins": [self.plugin], "jobs": cores()}
 
-    def command(self, deed, *arguments, **options):
-        """Starts a real `fmnbench run` of one run in a process group of its own."""
+    def words(self, deed, *arguments):
+        """Returns the words of a `fmnbench run` of one run."""
         chosen = ["--suite", "quick", "--dataset", "digits", "--critic", "faulty"]
         settings = [word for each in (*SETTINGS, f"deed={deed}") for word in ("--set", each)]
         given = [
@@ -95,8 +95,12 @@ class Faults:
             "--jobs",
             str(cores()),
         ]
+        return ["run", *chosen, *settings, *given, *arguments]
+
+    def command(self, deed, *arguments, **options):
+        """Starts a real `fmnbench run` of one run in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "fmnbench", "run", *chosen, *settings, *given, *arguments],
+            [sys.executable, "-m", "fmnbench", *self.words(deed, *arguments)],
             **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options,
             text=True,
             start_new_session=True,
