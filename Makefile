@@ -14,7 +14,7 @@ quickstart: .venv/.package
 	$(BIN)/fmnbench report --suite quick --store quickstart/results
 
 test: .venv/.development .venv/.package
-	$(BIN)/pytest -n auto $(PYTEST_OPTIONS)
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_OPTIONS)
 
 clean:
 	rm -rf .venv

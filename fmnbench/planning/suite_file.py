@@ -1,9 +1,10 @@
 """Suite files: TOML that becomes a Suite, or one line that says what is wrong in it."""
 
 import dataclasses
+import functools
 import math
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pydantic
@@ -102,7 +103,7 @@ def _comparison(entry: object, file: str, *, for_runs: bool) -> Comparison:
         "lambdas": weights if isinstance(weights, list) else [weights],
     } | {key: value for key, value in entry.items() if key in COMPARISON_FIELDS}
     try:
-        comparison = pydantic.TypeAdapter(Comparison).validate_python(fields)
+        comparison = _reader()(fields)
     except pydantic.ValidationError as error:
         raise UsageError(f"{where}: {_complaint(error)}") from None
     try:
@@ -112,6 +113,11 @@ def _comparison(entry: object, file: str, *, for_runs: bool) -> Comparison:
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     return comparison
+
+
+@functools.cache
+def _reader() -> Callable[..., Comparison]:
+    return pydantic.TypeAdapter(Comparison).validate_python  # 30 ms: only once, not for each track
 
 
 def _complaint(error: pydantic.ValidationError) -> str:
