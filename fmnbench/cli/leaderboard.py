@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import typer
 from rich.console import Console
 
 from fmnbench.board import (
@@ -19,12 +18,13 @@ from fmnbench.board import (
     with_equal_information,
     with_likelihoods,
 )
+from fmnbench.board.power import needs
 from fmnbench.board.published import published, with_copies
 from fmnbench.board.relations import changed_settings
+from fmnbench.cli.power_display import print_power, write
 from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
-from fmnbench.errors import RecordError, UsageError, unknown
-from fmnbench.files import write_atomically
+from fmnbench.errors import RecordError, unknown
 from fmnbench.gallery.figures import draw_information
 from fmnbench.planning.suite import Suite, relations
 from fmnbench.planning.suite_file import all_suites, load_suite
@@ -54,6 +54,7 @@ class Request:
     out: Path | None = None
     compare: bool = False
     pictures: bool = False
+    power: bool = False
 
 
 def show(request: Request) -> int:
@@ -71,9 +72,12 @@ def show(request: Request) -> int:
     made = _boards(results, expected, known, request)
     made = by_worth([board for board in made if board.track.name in chosen])
     made = _with_likelihoods(with_equal_information(made, results), results, store, errors)
-    if request.pictures:
-        _draw(made, results, store)
-    _print(made, request)
+    if request.power:
+        print_power(needs(made, results), _format(request), request.out)
+    else:
+        if request.pictures:
+            _draw(made, results, store)
+        _print(made, request)
     changed = [] if request.tracks else [name for name in stored if _is_changed(name, chosen)]
     if changed:
         say(
@@ -114,21 +118,16 @@ def _draw(made: Sequence[Board], results: Sequence[Result], store: Store) -> Non
 
 def _print(made: Sequence[Board], request: Request) -> None:
     out = request.out
-    on_terminal = out is None and sys.stdout.isatty()
+    options = _options(request.store, out, on_terminal=out is None and sys.stdout.isatty())
+    write(render(made, _format(request), options), out)
+
+
+def _format(request: Request) -> str:
+    """Returns the format that is asked for, or that suits where the board goes."""
+    out = request.out
     suited = BY_SUFFIX.get(out.suffix, "markdown") if out else "markdown"
-    name = request.format or ("rich" if on_terminal else suited)
-    text = render(made, name, _options(request.store, out, on_terminal=on_terminal))
-    if out is None:
-        typer.echo(text, nl=not text.endswith("\n"))
-    else:
-        _write(out, text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise UsageError(f"--out '{path}' cannot be written: {error.strerror}.") from None
+    on_terminal = out is None and sys.stdout.isatty()
+    return request.format or ("rich" if on_terminal else suited)
 
 
 def _expected(suites: Sequence[Suite]) -> dict[str, list[Task]]:

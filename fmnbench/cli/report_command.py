@@ -66,6 +66,14 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
     compare: Annotated[
         bool, typer.Option("--compare", help="Show published values beside ours.")
     ] = False,
+    power: Annotated[
+        bool,
+        typer.Option(
+            "--power",
+            help="Show instead, for each open contrast with the VAE, the seeds that would decide "
+            "it and what they cost, the cheapest first (rich, markdown or json).",
+        ),
+    ] = False,
     pictures: Annotated[
         bool,
         typer.Option(
@@ -89,6 +97,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench report --suite asokan --protocol as-published --compare
       fmnbench report --out table.csv
       fmnbench report --out leaderboards/site/index.html
+      fmnbench report --power
       fmnbench report --pictures --out leaderboards/README.md
     """  # noqa: D301 - \b is typer's mark for lines to be kept
     from fmnbench.cli.leaderboard import Request, show  # a help page need not wait for it
@@ -107,5 +116,6 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             out=out,
             compare=compare,
             pictures=pictures,
+            power=power,
         )
     )

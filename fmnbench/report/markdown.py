@@ -100,13 +100,14 @@ def _section(board: Board, options: Options) -> Iterator[str]:
         if text:
             yield from (escape(text), "")
     for table in appended(board):
-        yield from _appended(table)
+        yield from table_lines(table)
     yield from _figure(board, options)
     yield from _pictures(board, options)
     yield from _texts(board, options)
 
 
-def _appended(table: TextTable) -> Iterator[str]:
+def table_lines(table: TextTable) -> Iterator[str]:
+    """Yields the lines of a small table, its title above it and what it says below."""
     yield from (f"**{escape(table.title)}**", "")
     if table.lines:
         yield _line([escape(head) for head in table.heads])
