@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnbench.cli.text import say, say_json
+from fmnbench.cli.text import counted, say, say_json
 from fmnbench.cli.tune_display import TuneDisplay
 from fmnbench.cli.tune_tables import print_study
 from fmnbench.cli.usage import INTERRUPTED, SOME_FAILED
@@ -50,7 +50,7 @@ def carry_out_studies(
             print_study(study)
         left = asked.trials - len(study.trials)
         if study.interrupted or (until is not None and left > 0 and not study.problems):
-            say(f"Stopped with {left} trials left; the same command goes on.", err=True)
+            say(f"Stopped with {counted(left, 'trial')} left; the same command goes on.", err=True)
         if study.interrupted:
             break
     if as_json:
