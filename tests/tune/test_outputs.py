@@ -5,12 +5,14 @@ import re
 
 import pandas as pd
 import pytest
+from made_up_runs import MadeUp
 
 from fmnbench.board import boards
 from fmnbench.planning.plan import Selection, tasks
 from fmnbench.planning.suite import relations
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
+from fmnbench.runs.executors.base import EXECUTORS
 from fmnbench.spec import Task, digest
 from fmnbench.tune import study as study_from_python
 from fmnbench.tune.figure import LABELS, front_figure
@@ -20,6 +22,7 @@ from fmnbench.tune.search import study_of
 from fmnbench.tune.summary import summary
 
 DIGITS = ["tune", "--critic", "self", "--dataset", "digits"]
+EIGHT = [*DIGITS, "--trials", "8", "--seeds", "2"]
 TRACK = "digits-mlp"
 
 
@@ -29,10 +32,27 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path, fmnbench, made_up, store):
-    """Returns the folder of a study of eight trials with two seeds."""
-    assert fmnbench(*DIGITS, "--trials", "8", "--seeds", "2", "--store", store).code == 0
+def own(tmp_path, fmnbench, made_up, store):
+    """Returns the folder of a study of eight trials with two seeds, which a test may change."""
+    assert fmnbench(*EIGHT, "--store", store).code == 0
     return tmp_path / "tuning" / TRACK / "self"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory, exit_code):
+    """Returns the store of the same study, made once."""
+    place = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EXECUTORS, "local", "made_up_runs:MadeUp")
+        patch.setattr(MadeUp, "ran", [])
+        assert exit_code(*EIGHT, "--store", place / "results") == 0
+    return place / "results"
+
+
+@pytest.fixture
+def folder(kept):
+    """Returns the folder of that study, to be read."""
+    return kept.parent / "tuning" / TRACK / "self"
 
 
 def test_a_study_leaves_its_choice_its_trials_its_summary_and_its_figure(folder):
@@ -61,24 +81,20 @@ def test_the_table_of_trials_has_the_plain_vae_first_and_marks_the_front_and_the
     assert chosen.nll_minus_vae == pytest.approx(chosen.nll - table.nll[0])
 
 
-def test_the_same_records_give_the_same_bytes(folder, fmnbench, store):
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+def test_the_same_records_give_the_same_bytes_and_are_not_drawn_again(own, fmnbench, store):
+    before = {path.name: path.read_bytes() for path in own.iterdir()}
     assert len(before) == 6  # with a lock
-    for path in folder.iterdir():
-        path.unlink()
-    fmnbench(*DIGITS, "--trials", "8", "--seeds", "2", "--store", store)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_a_study_that_has_not_changed_is_not_drawn_again(folder, fmnbench, store):
-    again = [*DIGITS, "--trials", "8", "--seeds", "2", "--store", store]
-    drawn = folder / "front.svg"
+    drawn = own / "front.svg"
     drawn.write_text("an old one")
-    fmnbench(*again)
+    fmnbench(*EIGHT, "--store", store)
     assert drawn.read_text() == "an old one"
-    (folder / "trials.csv").unlink()
-    fmnbench(*again)
-    assert drawn.read_text().startswith("<?xml")
+    (own / "trials.csv").unlink()
+    fmnbench(*EIGHT, "--store", store)
+    assert {path.name: path.read_bytes() for path in own.iterdir()} == before
+    for path in own.iterdir():
+        path.unlink()
+    fmnbench(*EIGHT, "--store", store)
+    assert {path.name: path.read_bytes() for path in own.iterdir()} == before
 
 
 def test_a_long_front_names_some_of_its_trials_and_both_ends(define, made_up, tmp_path):
@@ -102,40 +118,40 @@ def test_a_choice_names_the_hash_of_the_records_that_it_rests_on(folder):
     assert comparison.tuned.records == digest(sorted(result.numbers for result in results))
 
 
-def test_show_prints_every_study_or_those_of_a_track(folder, fmnbench, store):
-    done = fmnbench("tune", "--show", "--store", store)
+def test_show_prints_every_study_or_those_of_a_track(folder, fmnbench, kept):
+    done = fmnbench("tune", "--show", "--store", kept)
     assert done.code == 0
     assert "self on digits-mlp: the front on the validation split" in done.out
     assert "Chosen: λ = 10: " in done.out
-    assert fmnbench("tune", "--show", TRACK, "--store", store).out == done.out
-    (study,) = json.loads(fmnbench("tune", "--show", "--json", "--store", store).out)
+    assert fmnbench("tune", "--show", TRACK, "--store", kept).out == done.out
+    (study,) = json.loads(fmnbench("tune", "--show", "--json", "--store", kept).out)
     assert study == json.loads((folder / "study.json").read_text())
-    wrong = fmnbench("tune", "--show", "digits-mpl", "--store", store)
+    wrong = fmnbench("tune", "--show", "digits-mpl", "--store", kept)
     assert (wrong.code, "Did you mean 'digits-mlp'?" in wrong.complaint) == (2, True)
-    none = fmnbench("tune", "--show", "--store", store / "else" / "results")
+    none = fmnbench("tune", "--show", "--store", kept / "else" / "results")
     assert (none.code, "There is no study beside" in none.complaint) == (2, True)
-    stray = fmnbench("tune", TRACK, "--critic", "self", "--dataset", "digits", "--store", store)
+    stray = fmnbench("tune", TRACK, "--critic", "self", "--dataset", "digits", "--store", kept)
     assert (stray.code, "goes with --show" in stray.complaint) == (2, True)
 
 
-def test_a_damaged_summary_is_named(folder, fmnbench, store):
-    (folder / "study.json").write_text("{}")
+def test_a_damaged_summary_is_named(own, fmnbench, store):
+    (own / "study.json").write_text("{}")
     done = fmnbench("tune", "--show", "--store", store)
     assert done.code == 1
     assert "study.json: it is no summary of a study" in done.complaint
 
 
-def test_run_tuned_plans_the_choices_and_the_plain_vae(folder, fmnbench, store):
-    done = fmnbench("run", "--tuned", "--seeds", "3", "--dry-run", "--store", store)
+def test_run_tuned_plans_the_choices_and_the_plain_vae(made_up, fmnbench, kept):
+    done = fmnbench("run", "--tuned", "--seeds", "3", "--dry-run", "--store", kept)
     assert done.code == 0
     rows = [re.split(r"\s{2,}", line)[:3] for line in done.out.splitlines()[1:3]]
     assert rows == [[TRACK, "VAE", "0-2"], [TRACK, "self λ=10", "0-2"]]
-    of_self = fmnbench("run", "--tuned", "--critic", "self", "--dry-run", "--store", store)
+    of_self = fmnbench("run", "--tuned", "--critic", "self", "--dry-run", "--store", kept)
     assert len([line for line in of_self.out.splitlines() if line.startswith(TRACK)]) == 1
 
 
-def test_run_tuned_without_a_choice_is_refused(folder, fmnbench, store, tmp_path):
-    done = fmnbench("run", "--tuned", "--critic", "neural", "--store", store)
+def test_run_tuned_without_a_choice_is_refused(made_up, fmnbench, kept, tmp_path):
+    done = fmnbench("run", "--tuned", "--critic", "neural", "--store", kept)
     assert (done.code, done.complaint.startswith("error: There is no choice of neural")) == (
         2,
         True,
@@ -146,7 +162,7 @@ def test_run_tuned_without_a_choice_is_refused(folder, fmnbench, store, tmp_path
     assert "`fmnbench tune` makes one" in done.complaint
 
 
-def test_a_board_marks_the_tuned_row_and_puts_it_beside_the_suite_s(folder, make_result, store):
+def test_a_board_marks_the_tuned_row_and_puts_it_beside_the_suite_s(make_result, kept):
     (quick,) = [each for each in load_suite("quick").comparisons if each.track.name == TRACK]
     rows = list(quick.tasks())
     chosen = Task(track=quick.track, critic="self", lambda_=10.0)
@@ -155,7 +171,7 @@ def test_a_board_marks_the_tuned_row_and_puts_it_beside_the_suite_s(folder, make
         fields = {name: each for name, each in vars(task).items() if name != "track"}
         return make_result(track=vars(task.track), metrics={"nll": value}, **fields)
 
-    tuned = [load_suite(str(path), for_runs=False) for path in choices(store)]
+    tuned = [load_suite(str(path), for_runs=False) for path in choices(kept)]
     known = relations([*all_suites(for_runs=False), *tuned])
     results = [result(task, 20.0 + place) for place, task in enumerate([*rows, chosen])]
     (board,) = boards(results, expected={TRACK: rows}, relations=known)
@@ -190,7 +206,7 @@ def test_a_choice_on_any_track_of_the_suites_names_that_very_track(track, define
     assert list(comparison.tasks())[-1].critic_settings == row.critic_settings
 
 
-def test_python_gives_the_same_study_as_plain_values(made_up, folder, store):
+def test_python_gives_the_same_study_as_plain_values(made_up, own, store):
     found = study_from_python(track=TRACK, critic="self", trials=8, seeds=2, store=store, jobs=1)
     (shown,) = written(store)
     assert found == shown
