@@ -14,6 +14,7 @@ from fmnbench.board.flags import (
     ignores_z,
     is_mixed,
     is_ranked,
+    no_baseline,
     row_flags,
     seed_list,
 )
@@ -38,7 +39,9 @@ REFERENCES = {  # label -> metrics of the table whose reference it is
     "real against real": TARGETS,
 }
 PREFIX = "reference."  # of a reference's metric in a record
-STALE = "the row comes from older data or older versions; it is compared with no other row"
+STALE = (
+    "it comes from older data, older versions or another device; it is compared with no other row"
+)
 LONGEST = 160  # characters of an error that a footnote shows
 
 
@@ -114,6 +117,8 @@ def _board(
         _row(line, label, table, notes)
         for line, label in zip(sheet.lines, labels(sheet.lines), strict=True)
     ]
+    if protocol == "standard" and (reason := no_baseline(rows)):
+        notes.add(reason)
     texts = any(column.metric == "ppl" for column in table.columns)
     margins = {**(MARGINS_OF_TEXTS if texts else MARGINS), **margins}
     found = ranking(rows, sheet.lines, table.columns, table.ceilings, margins)

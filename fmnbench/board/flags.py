@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from fmnbench.board.base import Reference
+from fmnbench.board.base import Reference, Row
 from fmnbench.board.columns import CEILINGS
 from fmnbench.board.verdicts import jeffreys
 from fmnbench.records.definitions import Definitions
@@ -127,3 +127,17 @@ def _where(seeds: Sequence[int], results: Mapping[int, Result]) -> str:
 def seed_list(seeds: Sequence[int]) -> str:
     """Returns "seed 2" or "seeds 0, 2"."""
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def no_baseline(rows: Sequence[Row]) -> str | None:
+    """Returns why no row of a table is compared with the plain VAE, None if one may be."""
+    others = [row for row in rows if not row.is_plain and not row.stale and _has_nll(row)]
+    plain = [row for row in rows if row.is_plain and not row.stale]
+    if not others or any(map(_has_nll, plain)):
+        return None
+    lack = "the plain VAE lacks runs" if plain else "there is no plain VAE in this table"
+    return f"{lack}: no row has a difference from it"
+
+
+def _has_nll(row: Row) -> bool:
+    return "nll" in row.cells and row.cells["nll"].mean is not None

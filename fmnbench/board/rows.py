@@ -1,4 +1,4 @@
-"""Which results are one row: those of one task, made from the same data by the same versions."""
+"""Which results are one row: those of one task, of the same data, versions and kind of device."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -83,9 +83,10 @@ def lines(results: Sequence[Result], expected: Sequence[Task]) -> list[Line]:
         head = group[0]
         task = head.spec.task
         rivals = [members[0][0], newest.setdefault(task.row, head)]
-        by_seed = {result.spec.seed: result for result in group}
-        ordered = {seed: by_seed[seed] for seed in sorted(by_seed)}
-        found.append(Line(task=task, results=ordered, differs=_old_parts(head, *rivals)))
+        older = _old_parts(head, *rivals)
+        for device, results_by_seed in _by_device(group):
+            differs = ", ".join(filter(None, [older, device]))
+            found.append(Line(task=task, results=results_by_seed, differs=differs))
     missing = [
         Line(task=task, results={})
         for task in expected
@@ -122,6 +123,39 @@ def _identity(spec: RunSpec) -> str:
     settings = (spec.critic_settings, spec.objective_settings, spec.versions)
     parts = [sorted(mapping.items()) for mapping in settings]
     return repr((spec.critic, spec.objective, spec.lambda_, spec.dataset_fingerprint, parts))
+
+
+def _by_device(results: Sequence[Result]) -> list[tuple[str, dict[int, Result]]]:
+    """Returns results by seed, apart for each kind of device: numbers of two are never averaged.
+
+    First those of the device with the most done runs, of two the newest, and all that are not
+    done; the others after the name of their device.
+    """
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        if result.status == "done":
+            groups.setdefault(_kind_of_device(result), []).append(result)
+
+    def worth(kind: str) -> tuple[object, ...]:
+        return (
+            len({each.spec.seed for each in groups[kind]}),
+            max(map(_started, groups[kind])),
+            kind,
+        )
+
+    first, *others = sorted(groups, key=worth, reverse=True) or [""]
+    rest = [result for result in results if result.status != "done"]
+    parts = [("", [*rest, *groups.get(first, [])])]
+    parts += [(f"device {kind}", groups[kind]) for kind in others]
+    return [
+        (name, {each.spec.seed: each for each in sorted(part, key=lambda each: each.spec.seed)})
+        for name, part in parts
+    ]
+
+
+def _kind_of_device(result: Result) -> str:
+    """Returns cpu, cuda or another kind: without the number of the device."""
+    return result.provenance.device.partition(":")[0]
 
 
 def _within(given: Settings, filled: Settings) -> bool:
