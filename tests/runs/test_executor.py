@@ -225,6 +225,17 @@ def test_what_a_run_imports_late_is_in_the_server_that_workers_are_forked_from(t
     assert result.status == "done", result.error
 
 
+def test_the_server_that_workers_are_forked_from_ends_at_once():
+    script = (
+        "import atexit; atexit.register(print, 'torch is taken apart');"
+        "import fmnbench.runs.executors.server; print('the end')"
+    )
+    done = subprocess.run([sys.executable, "-uc", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"the end\n", b"")
+    names = local._imports(specs("epochs=1")[0])
+    assert names[-1] == "fmnbench.runs.executors.server"
+
+
 def test_fail_fast_starts_nothing_after_a_failure(tmp_path, plugin):
     runs = specs("epochs=1", critics=("dying", "none"))
     carry_out(runs, tmp_path, plugins=[plugin], fail_fast=True)

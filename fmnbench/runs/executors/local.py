@@ -262,7 +262,8 @@ class LocalExecutor:
 def _imports(spec: RunSpec) -> list[str]:
     """Returns the modules that workers share with the server that they are forked from."""
     dataset = datasets.get(spec.track.dataset)
-    return ["fmnbench.runs.executors.worker", *LATE_IMPORTS, *class_of(dataset).imports]
+    ours = "fmnbench.runs.executors"
+    return [f"{ours}.worker", *LATE_IMPORTS, *class_of(dataset).imports, f"{ours}.server"]
 
 
 def _context(preloaded: list[str]) -> SpawnContext | ForkServerContext:
