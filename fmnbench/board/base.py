@@ -134,7 +134,8 @@ class Board:
     the ceiling. `margins` are the differences from the plain VAE that count as none. A
     `superseded` track is shown and not run any more. `likelihoods` compare rows with the plain
     VAE, test row by test row, where their runs kept −log p(x) of each; `equal_information` at
-    equal rates, where they were run at several.
+    equal rates, where they were run at several. `runs` of a whole track are the NLL of each run by
+    the label of its row.
     """
 
     title: str
@@ -154,6 +155,7 @@ class Board:
     superseded: Superseded | None = None
     likelihoods: tuple[Paired, ...] = ()
     equal_information: EqualInformation | None = None
+    runs: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def is_compared(self) -> bool:

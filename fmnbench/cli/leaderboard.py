@@ -18,6 +18,7 @@ from fmnbench.board import (
     with_equal_information,
     with_likelihoods,
 )
+from fmnbench.board.across import with_runs
 from fmnbench.board.power import needs
 from fmnbench.board.published import published, with_copies
 from fmnbench.board.relations import changed_settings
@@ -69,7 +70,7 @@ def show(request: Request) -> int:
     chosen = chosen or (list(expected) if suites else stored)
     expected = {name: rows for name, rows in expected.items() if name in chosen}
     results, errors = store.results(known.needed(chosen, stored))
-    made = _boards(results, expected, known, request)
+    made = with_runs(_boards(results, expected, known, request), results, known)
     made = by_worth([board for board in made if board.track.name in chosen])
     made = _with_likelihoods(with_equal_information(made, results), results, store, errors)
     if request.power:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from fmnbench.board import Board, Row
+from fmnbench.board.across import Across, across
 from fmnbench.board.base import DELTA
 from fmnbench.report.base import mean_std
 
@@ -35,7 +36,7 @@ def overview(boards: Sequence[Board]) -> Overview | None:
         summary=_summary(shown),
         heads=("track", "seeds", "without z", "VAE", *methods),
         lines=tuple(_line(board, methods) for board in shown),
-        advice=(_by_likelihood(shown), _by_information(shown)),
+        advice=(_by_likelihood(shown), _by_information(shown), *map(_across, across(shown))),
     )
 
 
@@ -186,4 +187,13 @@ def _by_information(boards: Sequence[Board]) -> str:
     return (
         "For a latent in use, with more information than the VAE's at the least cost of "
         f"likelihood: {listed or 'no method, in any table'}."
+    )
+
+
+def _across(found: Across) -> str:
+    return (
+        f"Across the {found.tracks} whole tracks that have {found.method}: better than the VAE in "
+        f"{found.better} of them; the probability that a run of it has the lower NLL is "
+        f"{found.improvement:.2f} [{found.low:.2f}, {found.high:.2f}] (stratified bootstrap over "
+        "the runs of each track, 95 %)."
     )
