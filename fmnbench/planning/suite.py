@@ -24,6 +24,20 @@ class LatentFree:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of a table: a critic with a remedy, at some weights λ; as it stands, the plain VAE.
+
+    `settings` are the remedy's. A critic without `lambdas` has those of its track.
+    """
+
+    critic: str = NO_CRITIC
+    remedy: str = "elbo"
+    lambdas: tuple[float, ...] = ()
+    critic_settings: Settings = dataclasses.field(default_factory=dict)
+    settings: Settings = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
     """A track with the methods that a suite compares on it.
 
@@ -32,6 +46,7 @@ class Comparison:
     names the track that tests the conclusions published on this one. `margins` are, by metric, the
     differences from the plain VAE that count as none; `tolerance` is relative, how much a metric
     may differ when a run is repeated. `tuned` says how tuning chose the weights and settings.
+    `rows` come after those of critics and objectives: critics with remedies, settings in turn.
     """
 
     track: Track
@@ -42,9 +57,10 @@ class Comparison:
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
     tolerance: float | None = None
     tuned: Tuned | None = None
-    critics: tuple[str, ...] | Literal["all"]
+    critics: tuple[str, ...] | Literal["all"] = (NO_CRITIC,)
     objectives: tuple[str, ...] = ("elbo",)
     lambdas: tuple[float, ...]
+    rows: tuple[Rows, ...] = ()
     critic_settings: Mapping[str, Settings] = dataclasses.field(default_factory=dict)
     objective_settings: Mapping[str, Settings] = dataclasses.field(default_factory=dict)
 
@@ -58,11 +74,47 @@ class Comparison:
 
         Chosen names and weights replace the suite's own; critics and objectives that are both
         chosen are all combined. Without a critic λ has no effect, so there it is 0. The
-        latent-free model comes first, as a track of its own, unless something is chosen. A
+        latent-free model comes first, as a track of its own, unless something is chosen. Then
+        come the `rows`, of chosen names in place of the combination that has their names. A
         superseded track has no rows to run.
         """
         if self.superseded is not None:
             return
+        listed = [task for rows in self.rows for task in self._of(rows, lambdas)]
+        if chosen_critics or chosen_objectives:
+            listed = [
+                task
+                for task in listed
+                if task.critic in (chosen_critics or [NO_CRITIC])
+                and task.objective in (chosen_objectives or self.objectives[:1])
+            ]
+        taken = {(task.critic, task.objective) for task in listed}
+        for task in self._combined(chosen_critics, chosen_objectives, lambdas):
+            if (task.critic, task.objective) not in taken:
+                yield task
+        yield from listed
+
+    def _of(self, rows: Rows, lambdas: Sequence[float]) -> Iterator[Task]:
+        weights = lambdas or rows.lambdas or self.lambdas
+        for weight in (0.0,) if rows.critic == NO_CRITIC else weights:
+            yield Task(
+                track=self.track,
+                critic=rows.critic,
+                critic_settings={
+                    **self.critic_settings.get(rows.critic, {}),
+                    **rows.critic_settings,
+                },
+                objective=rows.remedy,
+                objective_settings=rows.settings,
+                lambda_=weight,
+            )
+
+    def _combined(
+        self,
+        chosen_critics: Sequence[str],
+        chosen_objectives: Sequence[str],
+        lambdas: Sequence[float],
+    ) -> Iterator[Task]:
         if self.reference is not None and not (chosen_critics or chosen_objectives or lambdas):
             yield Task(track=self.reference, critic=NO_CRITIC, objective=self.objectives[0])
         critic_names = chosen_critics or self.critic_names()

@@ -14,7 +14,7 @@ from fmnbench.board.relations import SmallerCopy, Superseded, Tuned
 from fmnbench.board.verdicts import MARGINS
 from fmnbench.errors import UsageError, unknown
 from fmnbench.files import benchmark_files
-from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Suite
+from fmnbench.planning.suite import NO_CRITIC, Comparison, LatentFree, Rows, Suite
 from fmnbench.planning.values import positive_zero
 from fmnbench.registry import architectures, critics, datasets, remedies
 from fmnbench.spec import POSITIVE, Track
@@ -23,6 +23,7 @@ TRACK_FIELDS = frozenset(field.name for field in dataclasses.fields(Track))
 NUMBERS = {*POSITIVE, "weight_decay", "plateau_from", "lambda"}  # true is no number
 COMPARISON_FIELDS = frozenset(field.name for field in dataclasses.fields(Comparison))
 COMPARISON_FIELDS -= {"track", "lambdas"}  # a file has the track's fields, and "lambda"
+ROWS_FIELDS = {field.name for field in dataclasses.fields(Rows)} - {"lambdas"} | {"lambda"}
 ALIASES = {"report": "asokan"}  # former names of suites
 RELATED = {
     "latent_free": LatentFree,
@@ -98,10 +99,11 @@ def _comparison(entry: object, file: str, *, for_runs: bool) -> Comparison:
         if isinstance(entry[key], bool):
             raise UsageError(f"{where}: {key} must be a number, not {str(entry[key]).lower()}.")
     weights = entry.get("lambda", [])
-    fields = {
+    fields: dict[str, object] = {
         "track": {key: value for key, value in entry.items() if key in TRACK_FIELDS},
         "lambdas": weights if isinstance(weights, list) else [weights],
     } | {key: value for key, value in entry.items() if key in COMPARISON_FIELDS}
+    fields["rows"] = [_rows(each, where) for each in _listed(entry, where)]
     try:
         comparison = _reader()(fields)
     except pydantic.ValidationError as error:
@@ -118,6 +120,22 @@ def _comparison(entry: object, file: str, *, for_runs: bool) -> Comparison:
 @functools.cache
 def _reader() -> Callable[..., Comparison]:
     return pydantic.TypeAdapter(Comparison).validate_python  # 30 ms: only once, not for each track
+
+
+def _listed(entry: Mapping[str, object], where: str) -> list[dict[str, object]]:
+    """Returns the tables of a track's `rows`."""
+    found = entry.get("rows", [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise UsageError(f"{where}: rows must be a list of tables.")
+    return found
+
+
+def _rows(table: Mapping[str, object], where: str) -> dict[str, object]:
+    """Returns a table of `rows` with its λ, one or several, under the name that Rows has."""
+    _require_keys(table, ROWS_FIELDS, f"{where}: rows")
+    fields = {key: value for key, value in table.items() if key != "lambda"}
+    weights = table.get("lambda", [])
+    return {**fields, "lambdas": weights if isinstance(weights, list) else [weights]}
 
 
 def _complaint(error: pydantic.ValidationError) -> str:
@@ -142,9 +160,10 @@ def _require_weights(comparison: Comparison) -> None:
     """Raises UsageError for a λ or a margin that is missing or negative, and for no methods."""
     if not comparison.critics or not comparison.objectives:
         raise UsageError("critics and remedies must name at least one each.")
-    if not comparison.lambdas and comparison.critics != (NO_CRITIC,):
+    own = [rows for rows in comparison.rows if rows.critic != NO_CRITIC and not rows.lambdas]
+    if not comparison.lambdas and (own or comparison.critics != (NO_CRITIC,)):
         raise UsageError("it has critics but no 'lambda', their weight.")
-    for weight in comparison.lambdas:
+    for weight in [*comparison.lambdas, *(w for rows in comparison.rows for w in rows.lambdas)]:
         if weight < 0:
             raise UsageError(f"lambda is {weight:g}; it must be 0 or above.")
     if comparison.tolerance is not None and comparison.tolerance < 0:
@@ -158,14 +177,17 @@ def _require_weights(comparison: Comparison) -> None:
 
 def _require_components(comparison: Comparison) -> None:
     """Raises UsageError for the name of a component that is not registered."""
-    track = comparison.track
+    track, rows = comparison.track, comparison.rows
     free = () if comparison.latent_free is None else (comparison.latent_free.architecture,)
     named_critics = () if comparison.critics == "all" else comparison.critics
     for registry, names in (
         (datasets, (track.dataset,)),
         (architectures, (track.architecture, *free)),
-        (critics, (*named_critics, *comparison.critic_settings)),
-        (remedies, (*comparison.objectives, *comparison.objective_settings)),
+        (critics, (*named_critics, *comparison.critic_settings, *(r.critic for r in rows))),
+        (
+            remedies,
+            (*comparison.objectives, *comparison.objective_settings, *(r.remedy for r in rows)),
+        ),
     ):
         for name in names:
             registry.entry(name)

@@ -42,6 +42,14 @@ GUESS = {
         '"beta"]',
         '"bata"]',
     ): "track 'd' of own.toml: Unknown remedy 'bata'. Did you mean 'beta'?",
+    (
+        "[1, 5.5]",
+        '1\nrows = [{ remedy = "elbow" }]',
+    ): "track 'd' of own.toml: Unknown remedy 'elbow'. Did you mean 'elbo'?",
+    (
+        "[1, 5.5]",
+        "1\nrows = [{ setting = 3 }]",
+    ): "track 'd' of own.toml: rows: Unknown key 'setting'. Did you mean 'settings'?",
     ("gs.beta", "gs.bta"): "track 'd' of own.toml: Unknown remedy 'bta'. Did you mean 'beta'?",
     (
         '"digits"',
@@ -65,6 +73,11 @@ WRONG = {
     ("[1, 5.5]", "[1, -2.5]"): "track 'd' of own.toml: lambda is -2.5; it must be 0 or above.",
     ("[1, 5.5]", "nan"): "track 'd' of own.toml: lambda is nan; numbers must be finite.",
     ("[1, 5.5]", '"x"'): "'d' of own.toml: lambda: it must be a number or a list of .* not 'x'.",
+    ("[1, 5.5]", "1\nrows = 3"): "track 'd' of own.toml: rows must be a list of tables.",
+    (
+        "[1, 5.5]",
+        "1\nrows = [{ lambda = -1 }]",
+    ): "of own.toml: lambda is -1; it must be 0 or above.",
     ("lambda = [1, 5.5]", ""): "track 'd' of own.toml: it has critics but no 'lambda', their .*.",
     ("[1, 5.5]", "[]"): "track 'd' of own.toml: it has critics but no 'lambda', their weight.",
     ('["none", "self"]', '"al"'): "critics: it must be \"all\" or a list of names, not 'al'.",
@@ -133,6 +146,60 @@ def test_a_path_to_a_file_is_a_suite_with_the_files_name(own):
     ]
     (settings,) = {task.critic_settings["temperature"] for task in comparison.tasks(["self"])}
     assert settings == 2
+
+
+ROWS = """
+rows = [
+    { critic = "self", remedy = "free-bits", settings = { target = 6.0 } },
+    { remedy = "beta", settings = { beta = 0.2 } },
+    { remedy = "beta", settings = { beta = 0.4 } },
+    { critic = "neural", lambda = [2, 3], critic_settings = { embedding = 8 } },
+]
+"""
+
+
+def names(tasks):
+    return [
+        (task.critic, task.lambda_, task.objective, dict(task.objective_settings))
+        for task in tasks
+    ]
+
+
+def test_rows_follow_and_take_the_place_of_the_combination_with_their_names(own):
+    (comparison,) = load_suite(own("lambda = [1, 5.5]", f"lambda = 1{ROWS}")).comparisons
+    assert names(comparison.tasks()) == [
+        ("none", 0.0, "elbo", {}),
+        ("self", 1.0, "elbo", {}),
+        ("self", 1.0, "free-bits", {"target": 6.0}),
+        ("none", 0.0, "beta", {"beta": 0.2}),
+        ("none", 0.0, "beta", {"beta": 0.4}),
+        ("neural", 2.0, "elbo", {}),
+        ("neural", 3.0, "elbo", {}),
+    ]
+    assert list(comparison.tasks())[-1].critic_settings == {"embedding": 8}
+
+
+def test_of_chosen_names_the_rows_with_their_settings_are_taken(own):
+    (comparison,) = load_suite(own("lambda = [1, 5.5]", f"lambda = 1{ROWS}")).comparisons
+    assert names(comparison.tasks([], ["beta"])) == [
+        ("self", 1.0, "beta", {"beta": 0.25}),
+        ("none", 0.0, "beta", {"beta": 0.2}),
+        ("none", 0.0, "beta", {"beta": 0.4}),
+    ]
+    assert names(comparison.tasks(["self"], ["free-bits"], [9.0])) == [
+        ("self", 9.0, "free-bits", {"target": 6.0})
+    ]
+    assert names(comparison.tasks(["neural"])) == [
+        ("neural", 2.0, "elbo", {}),
+        ("neural", 3.0, "elbo", {}),
+    ]
+
+
+def test_rows_alone_need_neither_critics_nor_a_weight(own):
+    _, kept = OWN.split("learning_rate = 1e-3\n")
+    path = own(kept, 'rows = [{}, { remedy = "bn" }]')
+    (comparison,) = load_suite(path).comparisons
+    assert names(comparison.tasks()) == [("none", 0.0, "elbo", {}), ("none", 0.0, "bn", {})]
 
 
 def test_critics_and_objectives_that_are_both_chosen_are_all_combined(own):
