@@ -72,7 +72,7 @@ def test_selections_filter_tracks_and_replace_methods():
     assert {row.track.name for row in everything} >= {"digits-mlp", "toy-linear", "toy-mlp"}
     quick = tasks(Selection(suites=["quick"]))
     tracks = {row.track.name for row in quick}
-    assert tracks == {"digits-mlp", "toy-linear", "synthetic-text-lstm"}
+    assert tracks == {"digits-mlp", "toy-linear", "linear-spectrum", "synthetic-text-lstm"}
     assert [row for row in everything if row.track.name in tracks] == quick
     linear = tasks(Selection(architectures=["linear-gaussian"]))
     assert {row.track.name for row in linear} == {"toy-linear"}

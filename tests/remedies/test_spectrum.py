@@ -14,7 +14,7 @@ from fmnbench.planning.plan import resolve
 from fmnbench.planning.suite_file import load_suite
 
 NLL_TOLERANCE = 0.05  # nats: eigenvalues of 8,000 training rows, and what training has left
-RATE_TOLERANCE = 0.1  # nats
+RATE_TOLERANCE = 0.2  # nats: Adam at this rate keeps weights some per cent off their optimum
 
 
 @pytest.fixture(scope="module")
