@@ -75,7 +75,7 @@ def test_selections_filter_tracks_and_replace_methods():
     assert tracks == {"digits-mlp", "toy-linear", "linear-spectrum", "synthetic-text-lstm"}
     assert [row for row in everything if row.track.name in tracks] == quick
     linear = tasks(Selection(architectures=["linear-gaussian"]))
-    assert {row.track.name for row in linear} == {"toy-linear"}
+    assert {row.track.name for row in linear} == {"toy-linear", "linear-spectrum"}
     toy = tasks(Selection(datasets=["toy"], architectures=["mlp"]))
     assert {row.track.name for row in toy} == {"toy-mlp"}
     small = tasks(Selection(tracks=["yahoo-10k-lstm-small", "toy-mlp"], datasets=["yahoo-10k"]))
