@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,11 +26,13 @@ from fmnbench.cli.power_display import print_power, write
 from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
 from fmnbench.errors import RecordError, unknown
-from fmnbench.gallery.figures import draw_information
+from fmnbench.gallery.figures import draw_figures
 from fmnbench.planning.suite import Suite, relations
 from fmnbench.planning.suite_file import all_suites, load_suite
 from fmnbench.records.store import Store
 from fmnbench.report import Options, render
+from fmnbench.report.choices import sorted_rows
+from fmnbench.report.figures.captions import OVERVIEW_FILE
 from fmnbench.report.overview import by_worth
 from fmnbench.spec import Result, Task
 from fmnbench.tune.places import choices
@@ -39,7 +41,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BY_SUFFIX = {".csv": "csv", ".html": "html", ".json": "json"}  # of --out, where no format is given
+BY_SUFFIX = {
+    ".csv": "csv",
+    ".html": "html",
+    ".json": "json",
+    ".tex": "latex",
+}  # of --out, where no format is given
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,13 @@ class Request:
     compare: bool = False
     pictures: bool = False
     power: bool = False
+    columns: Sequence[str] = ()
+    sort: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the store is asked for."""
+        return not (self.suites or self.tracks or self.seeds or self.protocol)
 
 
 def show(request: Request) -> int:
@@ -73,12 +87,14 @@ def show(request: Request) -> int:
     made = with_runs(_boards(results, expected, known, request), results, known)
     made = by_worth([board for board in made if board.track.name in chosen])
     made = _with_likelihoods(with_equal_information(made, results), results, store, errors)
+    if request.sort is not None:
+        made = sorted_rows(made, request.sort)
     if request.power:
         print_power(needs(made, results), _format(request), request.out)
     else:
         if request.pictures:
-            _draw(made, results, store)
-        _print(made, request)
+            _draw(made, results, store, request)
+        _print(made, request, _changed(chosen, stored))
     changed = [] if request.tracks else [name for name in stored if _is_changed(name, chosen)]
     if changed:
         say(
@@ -109,18 +125,33 @@ def _with_likelihoods(
     return with_likelihoods(made, results, read)
 
 
-def _draw(made: Sequence[Board], results: Sequence[Result], store: Store) -> None:
+def _draw(
+    made: Sequence[Board], results: Sequence[Result], store: Store, request: Request
+) -> None:
     from fmnbench.gallery.drawing import draw  # imports torch
 
-    draw_information(made, results, _figures(store.folder))
+    draw_figures(made, results, _figures(store.folder), whole=request.is_whole)
     for key, reason in draw(made, results, store, _figures(store.folder)).items():
         say(f"no picture of {key}: {reason}", err=True)
 
 
-def _print(made: Sequence[Board], request: Request) -> None:
-    out = request.out
-    options = _options(request.store, out, on_terminal=out is None and sys.stdout.isatty())
-    write(render(made, _format(request), options), out)
+def _changed(chosen: Sequence[str], stored: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Returns the stored tracks that are chosen ones with changed settings, by these."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in stored:
+        base = changed_settings(name)[0]
+        if base != name:
+            found[base] = (*found.get(base, ()), name)
+    return {name: found[name] for name in chosen if name in found}
+
+
+def _print(
+    made: Sequence[Board], request: Request, changed: Mapping[str, tuple[str, ...]]
+) -> None:
+    options = _options(request, on_terminal=request.out is None and sys.stdout.isatty())
+    write(
+        render(made, _format(request), dataclasses.replace(options, changed=changed)), request.out
+    )
 
 
 def _format(request: Request) -> str:
@@ -178,22 +209,22 @@ def _boards(
     return standard + with_conclusions(rerun, standard, results, relations.judges)
 
 
-def _options(store: Path, out: Path | None, *, on_terminal: bool) -> Options:
+def _options(request: Request, *, on_terminal: bool) -> Options:
     """Returns how to render; links lead to the store from the file, or from beside the store."""
-    here = store.resolve()
-    base = out.parent.resolve() if out else here.parent
+    here, figures = request.store.resolve(), _figures(request.store)
+    base = request.out.parent.resolve() if request.out else here.parent
     links = Path(os.path.relpath(here, base)).as_posix()
+    columns = tuple(request.columns)
     if on_terminal:
-        return Options(width=Console().width, color=True, links=links)
-    drawn = {
-        path: Path(os.path.relpath(path, base)).as_posix()
-        for path in sorted(_figures(store).glob("*/*"))
-    }
+        return Options(width=Console().width, color=True, links=links, columns=columns)
+    found = [*figures.glob("*/*"), *(figures.glob(OVERVIEW_FILE) if request.is_whole else ())]
+    drawn = {path: Path(os.path.relpath(path, base)).as_posix() for path in sorted(found)}
     return Options(
         links=links,
+        columns=columns,
         pictures={path.stem: link for path, link in drawn.items() if path.suffix == ".png"},
         texts={path.stem: link for path, link in drawn.items() if path.suffix == ".md"},
-        figures={f"{path.parent.name}/{path.name}": link for path, link in drawn.items()},
+        figures={path.relative_to(figures).as_posix(): link for path, link in drawn.items()},
     )
 
 

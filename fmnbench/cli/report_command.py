@@ -18,7 +18,7 @@ from fmnbench.cli.options import (
 
 PROTOCOLS = ("standard", "as-published")
 FORMER = {"report": "as-published"}  # names that an option took before
-FORMATS = ("rich", "markdown", "html", "csv", "json")
+FORMATS = ("rich", "markdown", "html", "latex", "csv", "json")
 
 
 def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -74,13 +74,26 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             "it and what they cost, the cheapest first (rich, markdown or json).",
         ),
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Only these columns, by the names of metrics, delta.nll and time among them; "
+            "'mi' is the bracket, 'all' every column (default: at most eight; all in CSV and "
+            "JSON).",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Order rows by a column, the best first."),
+    ] = None,
     pictures: Annotated[
         bool,
         typer.Option(
             "--pictures",
-            help="First draw the information by epoch of each track and, where weights are kept, "
-            "what models reconstruct and sample (images, or pages of texts), into the folder "
-            "'figures' beside the store; Markdown and HTML show them.",
+            help="First draw the figures of each track from its records and, where weights are "
+            "kept, what models reconstruct and sample (images, or pages of texts), into the "
+            "folder 'figures' beside the store; Markdown and HTML show them.",
         ),
     ] = False,
 ) -> int:
@@ -96,6 +109,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
       fmnbench report > leaderboards/README.md
       fmnbench report --suite asokan --protocol as-published --compare
       fmnbench report --out table.csv
+      fmnbench report --track toy-mlp --columns nll,mi --sort nll --format latex
       fmnbench report --out leaderboards/site/index.html
       fmnbench report --power
       fmnbench report --pictures --out leaderboards/README.md
@@ -115,6 +129,8 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             format=format_,
             out=out,
             compare=compare,
+            columns=[name.strip() for name in (columns or "").split(",") if name.strip()],
+            sort=sort,
             pictures=pictures,
             power=power,
         )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from fmnbench.board import Board
+from fmnbench.report.base import TextTable
 from fmnbench.report.equal_information import equal_information
 from fmnbench.report.likelihoods import likelihoods
-from fmnbench.report.text_table import TextTable
 
 
 def appended(board: Board) -> Iterator[TextTable]:

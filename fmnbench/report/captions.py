@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from fmnbench.board import Board, Column, Conclusion, value
 from fmnbench.board.base import DELTA
 from fmnbench.board.published import Published
-from fmnbench.report.base import name, short_name
+from fmnbench.report.headings import short_name
 from fmnbench.spec import Settings
 
 PICTURES = (
@@ -17,6 +17,12 @@ OVERVIEW = (
     "interval, its verdict, and in how many seeds the decoder uses z. VAE and without z: the NLL "
     "itself."
 )
+TEXTS = "Generated texts"  # leads to the pages of models of texts
+FOLDED = "All columns, records, notes and settings"
+NO_RECORDS = "There are no records yet."
+PUBLISHED = "Published tables, re-run"
+APPENDIX = "Appendix: one seed, changed settings, superseded"
+READING = "How to read this page"
 VERDICTS = {
     "holds": "confirmed",
     "opposite": "contradicted by the opposite difference",
@@ -68,18 +74,18 @@ def methods(board: Board) -> str:
     return f"Critics: {'; '.join(found)}." if found else ""
 
 
-def legend(board: Board, bold: str) -> str:
-    """Returns how to read a cell; `bold` is how the text shows a bold one."""
+def compared(board: Board) -> str:
+    """Returns by which seeds the rows are compared, and which columns decide nothing."""
     n = len(board.seeds)
-    seeds = ", ".join(map(str, board.seeds[:MOST_SEEDS])) + (", …" if n > MOST_SEEDS else "")
-    kind = "population" if board.protocol == "as-published" else "sample"
     if n == 0:
-        return "No run of this table has been made yet."
+        return ""
+    kind = "population" if board.protocol == "as-published" else "sample"
+    many = n > MOST_SEEDS
+    seeds = ", ".join(map(str, board.seeds[:MOST_SEEDS])) + (", …" if many else "")
+    parts = [f"Mean ({kind} std) over n = {n} seeds ({seeds})."]
     if n == 1:
         parts = [f"Values of n = 1 seed ({seeds}): neither a spread nor a test is possible."]
-    else:
-        parts = [f"Mean ({kind} std) over n = {n} seeds ({seeds})."]
-        parts += _ranking(board, bold)
+    parts += _undecided(board)
     if board.left_out:
         is_one = len(board.left_out) == 1
         verb, them = ("is", "it") if is_one else ("are", "them")
@@ -87,86 +93,43 @@ def legend(board: Board, bold: str) -> str:
         parts.append(
             f"Seed{'' if is_one else 's'} {listed} {verb} left out, as some rows lack {them}."
         )
-    targets = any(column.target is not None for column in board.columns)
-    to_target = "; →: the value of real data, nearest is best" if targets else ""
-    parts.append(f"↓: lower is better; ↑: higher is better{to_target}.")
-    if any(cell.hole for row in board.rows for cell in row.cells.values()):
-        parts.append("—: a hole; no mean is taken over the remaining seeds.")
     return " ".join(parts)
 
 
-def _ranking(board: Board, bold: str) -> Iterator[str]:
-    """Yields how rows are told apart, as far as the table does so."""
-    cells = [cell for row in board.rows for cell in row.cells.values()]
-    if any(cell.bold for cell in cells):
-        yield (
-            f"{bold}: a set that holds the best row of the column with 95 % confidence; each row "
-            "outside it is worse than some row (one-sided Welch test, 5 % divided by the number "
-            "of other rows). Rows that have learned nothing, or ignore z with every seed, do not "
-            "count."
-        )
+def _undecided(board: Board) -> Iterator[str]:
+    """Yields which columns tell no rows apart, and why."""
     names = [short_name(metric) for metric in board.undecided]
     if names:
         yield f"Not decided at n = {len(board.seeds)}: {', '.join(names)}."
     names = [short_name(metric) for metric in board.saturated]
     if names:
-        yield f"Saturated, all values within 5 % of the ceiling: {', '.join(names)}."
-    deltas = [column.metric.removeprefix(DELTA) for column in board.columns if _is_delta(column)]
-    if deltas:
-        margins = ", ".join(f"{board.margins[each]:g} ({short_name(each)})" for each in deltas)
-        yield (
-            "Δ: difference from the VAE ± half of its 95 % Welch interval. Better, worse: at 5 % "
-            f"over all rows (Holm). Same: the 90 % interval lies within ± {margins} nats. Open: "
-            "neither (in brackets the seeds of each row that are expected to decide it)."
-        )
-    if any(cell.middle for cell in cells):
-        yield "Where seeds differ in whether they use z: median [lowest, highest]."
+        yield f"Saturated: {', '.join(names)}."
 
 
-def _is_delta(column: Column) -> bool:
-    return column.metric.startswith(DELTA)
-
-
-def definitions(board: Board) -> str:
-    """Returns what the columns mean, as far as their names do not say it."""
+def scales(board: Board) -> str:
+    """Returns the numbers by which a table's values are read: samples, ceilings, margins."""
     shown = {column.metric for column in board.columns}
     parts = []
     if "nll" in shown:
-        parts.append(f"NLL is importance-weighted with K = {board.track.nll_samples} samples.")
-    if "best.nll" in shown:
-        parts.append(
-            "Best epoch: that with the best bound on validation rows; all other columns are of "
-            "the weights that training ended with."
+        parts.append(f"K = {board.track.nll_samples} samples for NLL")
+    for metric, words in (("mi_ceiling", "MI lower"), ("mi_batch_ceiling", "MI batch")):
+        if metric in board.ceilings and (metric, words) in _ceilings(shown):
+            of = "log n" if metric == "mi_ceiling" else "log batch size"
+            parts.append(f"{words} at most {of} = {board.ceilings[metric]:.2f}")
+    deltas = [name.removeprefix(DELTA) for name in sorted(shown) if name.startswith(DELTA)]
+    if deltas:
+        margins = ", ".join(
+            f"{board.margins[each]:g} ({short_name(each)})" for each in reversed(deltas)
         )
-    if "reconstruction_at_prior" in shown:
-        parts.append(
-            "Reconstruction at prior z is that of test rows at z ~ p(z), not the posterior's: "
-            "what it exceeds NLL by is what z is worth to the decoder."
-        )
+        parts.append(f"the same is a difference within ± {margins} nats")
+    return f"Scales: {'; '.join(parts)}." if parts else ""
+
+
+def _ceilings(shown: set[str]) -> Iterator[tuple[str, str]]:
     if "mi_lower" in shown:
-        parts.append(
-            "MI lower and MI upper bracket the mutual information between x and z over the whole "
-            f"test set{_ceiling(board, 'mi_ceiling', 'log n', ', MI lower at most')}; MI batch is "
-            "the estimate within minibatches"
-            f"{_ceiling(board, 'mi_batch_ceiling', 'log batch size')}."
-        )
-    if "report.mi" in shown:
-        parts.append(
-            "This table follows the conventions of the project report, not those of the field: "
-            "NLL is not a likelihood; AU also counts collapsed dimensions; density and coverage "
-            "are computed in the model's own latent space; MI is the estimate within minibatches"
-            f"{_ceiling(board, 'mi_batch_ceiling', 'log batch')}."
-        )
-    if "time" in shown:
-        parts.append(
-            "Time is the training time (CPU time on a CPU) divided by that of the plain VAE."
-        )
-    if board.references:
-        parts.append(
-            "The latent-free reference is the best prediction without z; a model that does not "
-            "beat it has learned nothing. Real against real: training rows replace the draws."
-        )
-    return " ".join(parts)
+        yield "mi_ceiling", "MI lower"
+    if shown & {"mi_batch", "report.mi"}:
+        yield "mi_batch_ceiling", "MI batch"
 
 
 def sources(board: Board) -> list[str]:
@@ -181,14 +144,9 @@ def sources(board: Board) -> list[str]:
         return []
     published = [cell for _, cell in cells if cell is not None]
     others = _once(cell.differs for cell in published if cell.differs)
-    verdicts = (
-        "After it: ours − published ± half of the 95 % Welch interval, without one where a spread "
-        "is not known. Order reversed: the row is on the other side of the VAE than in the "
-        "publication."
-    )
-    judged = f"The experiments differ: {'; '.join(others)}." if others else verdicts
+    differ = f" The experiments differ: {'; '.join(others)}." if others else ""
     return [
-        f"Published: {'; '.join(_once(map(_source, published)))}. {judged}",
+        f"Published: {'; '.join(_once(map(_source, published)))}.{differ}",
         *_estimators(cells),
     ]
 
@@ -225,9 +183,9 @@ def _conclusion(each: Conclusion) -> str:
 def _estimators(cells: Iterable[tuple[Column, Published | None]]) -> list[str]:
     columns: dict[str, list[str]] = {}
     for column, cell in cells:
-        if cell is not None and name(column) not in columns.setdefault(cell.estimator, []):
-            columns[cell.estimator].append(name(column))
-    texts = [f"{', '.join(names)}: {estimator}" for estimator, names in columns.items()]
+        if cell is not None:
+            columns.setdefault(cell.estimator, []).append(short_name(column.metric))
+    texts = [f"{', '.join(_once(names))}: {said}" for said, names in columns.items()]
     return [f"Definitions of the published metrics: {'; '.join(texts)}."]
 
 
@@ -237,12 +195,6 @@ def _source(cell: Published) -> str:
 
 def _once(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
-
-
-def _ceiling(board: Board, metric: str, formula: str, lead: str = ", at most") -> str:
-    if metric not in board.ceilings:
-        return ""
-    return f"{lead} {formula} = {board.ceilings[metric]:.2f}"
 
 
 def _component(component: str, settings: Settings) -> str:

@@ -1,25 +1,13 @@
-"""What a nat of information costs: a table at common rates, and the curves that it is read off."""
+"""What a nat of information costs: a table at common rates."""
 
-import io
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from fmnbench.board import Board
 from fmnbench.board.equal import Course, EqualInformation, Reading
 from fmnbench.board.labels import value
-from fmnbench.board.statistics import mean
-from fmnbench.printable import printable
-from fmnbench.records.store import folder_name
-from fmnbench.report.base import HOLE, Options
-from fmnbench.report.figures import COLORS, GREY, LOOK, MARKERS, PALE, WIDTH
-from fmnbench.report.text_table import TextTable
-from fmnbench.spec import digest
+from fmnbench.report.base import TextTable
+from fmnbench.report.cells import HOLE
 
-if TYPE_CHECKING:  # only who draws waits for it, and needs it installed
-    from matplotlib.axes import Axes
-
-HEIGHT = 3.8  # inches
 READ = (
     "NLL in nats at a given KL, read off the straight line between the two neighbouring means of "
     "a method's own runs: never outside the range in which it was run ({hole}), and where its "
@@ -81,70 +69,3 @@ def _sentences(found: EqualInformation) -> Sequence[str]:
 
 def _range(course: Course) -> str:
     return f"{course.label} from {course.lowest:.3g} to {course.highest:.3g} nats"
-
-
-def figure_name(board: Board) -> str:
-    """Returns the name of a board's curves, its own where two tracks have one name."""
-    if board.title == board.track.name:
-        return "equal-information.svg"
-    return f"equal-information-{digest(board.track.identity)[:8]}.svg"
-
-
-def equal_information_link(board: Board, options: Options) -> str | None:
-    """Returns the link to a board's curves, None where they were not drawn."""
-    if board.equal_information is None:
-        return None
-    return options.figures.get(f"{folder_name(board.track.name)}/{figure_name(board)}")
-
-
-def equal_information_figure(board: Board) -> str | None:
-    """Returns an SVG of NLL by KL, None where nothing was swept.
-
-    The same records give the same bytes, whatever matplotlib is set to.
-    """
-    found = board.equal_information
-    if found is None:
-        return None
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    file = io.StringIO()
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font has not: a box
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        axes = figure.add_subplot()
-        for place, course in enumerate(found.courses):
-            _draw(axes, course, place)
-        axes.set_title(printable(board.title), loc="left", fontsize=11)
-        axes.set_xlabel("KL (nats)")
-        axes.set_ylabel("NLL (nats)")
-        axes.grid(visible=True, color=PALE, linewidth=0.7)
-        axes.legend(frameon=False, handlelength=3)
-        metadata = {
-            "Title": f"{printable(board.title)}: NLL by KL",
-            "Date": None,
-            "Creator": None,
-        }
-        figure.savefig(file, format="svg", metadata=metadata)
-    return file.getvalue()
-
-
-def _draw(axes: "Axes", course: Course, place: int) -> None:
-    """Draws the line through the means, and each seed as a small point."""
-    color = COLORS[place % len(COLORS)]
-    for point in course.points:
-        axes.plot(point.rate, point.nll, ".", color=color, alpha=0.5, markersize=4)
-    axes.plot(
-        [point.at for point in course.points],
-        [mean(point.nll) for point in course.points],
-        "-",
-        color=color,
-        linewidth=1.8,
-        marker=MARKERS[place % len(MARKERS)],
-        markersize=6,
-        markeredgecolor=GREY,
-        markeredgewidth=0.5,
-        label=printable(course.label),
-    )

@@ -2,8 +2,8 @@
 
 from fmnbench.board import Board
 from fmnbench.board.paired import Paired
-from fmnbench.report.base import HOLE
-from fmnbench.report.text_table import TextTable
+from fmnbench.report.base import TextTable
+from fmnbench.report.cells import HOLE
 
 HEADS = ("method", "Δ NLL (nats)", "SE of seeds", "SE of test rows", "test rows won")
 BOTH = (

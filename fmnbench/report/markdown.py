@@ -2,58 +2,56 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import quote
 
-from fmnbench.board import Board, Column
 from fmnbench.printable import printable
-from fmnbench.report.appended import appended
 from fmnbench.report.base import (
-    LINK,
-    TEXTS,
+    Head,
     Options,
+    Overview,
+    Page,
+    Section,
+    Table,
     TextCell,
     TextRow,
-    arrow,
-    name,
-    pictures,
-    record_links,
-    text_rows,
-    texts,
-    unit,
+    TextTable,
 )
 from fmnbench.report.captions import (
+    APPENDIX,
+    FOLDED,
+    NO_RECORDS,
     OVERVIEW,
     PICTURES,
-    conclusions,
-    definitions,
-    held_fixed,
-    legend,
-    methods,
-    sources,
-    title,
+    PUBLISHED,
+    READING,
+    TEXTS,
 )
-from fmnbench.report.equal_information import equal_information_link
-from fmnbench.report.figures import ALT, caption, figure_link
-from fmnbench.report.overview import Overview, overview
-from fmnbench.report.text_table import TextTable
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&colon;//", "@": "@&NoBreak;"}
 # Renderers look for addresses after they decode entities: only another character parts them.
 WEB = re.compile(r"\bwww\.", re.IGNORECASE)  # a link without its protocol
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#]|^[-+])")
+GROUPS = {"published": PUBLISHED, "appendix": APPENDIX}
 
 
-def render(boards: Sequence[Board], options: Options) -> str:
+def render(page: Page, options: Options) -> str:  # noqa: ARG001, RUF100 - the renderers' signature
     """Returns a document with one section per board; records are links."""
     lines = ["# Leaderboard", ""]
     lines += ["`fmnbench report` generates this page from the linked records.", ""]
-    if not boards:
-        lines += ["There are no records yet.", ""]
-    found = overview(boards)
-    if found is not None:
-        lines += _overview(found)
-    for board in boards:
-        lines += _section(board, options)
+    if not page.sections:
+        lines += [NO_RECORDS, ""]
+    if page.overview is not None:
+        lines += _overview(page.overview)
+        lines += _contents(page)
+    last = "track"
+    for section in page.sections:
+        if section.group != last:
+            lines += [f"## {GROUPS[section.group]}", ""]
+            last = section.group
+        lines += _section(section) if section.group == "track" else _folded(section)
+    if page.sections:
+        lines += [f"## {READING}", ""]
+        lines += [f"- **{escape(word)}**: {escape(text)}" for word, text in page.reading]
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -67,43 +65,104 @@ def escape(text: str) -> str:
 
 def _overview(found: Overview) -> Iterator[str]:
     yield from (escape(found.summary), "")
+    for question, answer in found.answers:
+        yield from (f"**{escape(question)}**: {escape(answer)}", "")
     yield _line([escape(head) for head in found.heads])
     yield _line([":--"] * len(found.heads))
     for track, *cells in found.lines:
-        yield _line([f"[{escape(track)}](#{_anchor(track)})", *map(escape, cells)])
+        yield _line([_jump(track), *map(escape, cells)])
     yield from ("", escape(OVERVIEW), "")
-    for sentence in found.advice:
-        yield from (escape(sentence), "")
+    if found.figure is not None:
+        yield from (f"![{found.figure.alt}]({found.figure.link})", "")
+        yield from (escape(found.figure.caption), "")
 
 
-def _anchor(heading: str) -> str:
-    """Returns the anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+def _contents(page: Page) -> Iterator[str]:
+    tracks = [section.title for section in page.sections if section.group == "track"]
+    groups = dict.fromkeys(section.group for section in page.sections if section.group in GROUPS)
+    links = map(_jump, [*tracks, *(GROUPS[each] for each in groups), READING])
+    yield from (f"Contents: {' · '.join(links)}", "")
 
 
-def _section(board: Board, options: Options) -> Iterator[str]:
-    yield from (f"## {escape(title(board))}", "")
-    yield from (escape(held_fixed(board)), "")
-    yield from (escape(legend(board, "Bold")).replace("Bold", "**Bold**", 1), "")
-    heads = ["method", *(_head(column) for column in board.columns), "records by seed"]
-    yield _line(heads)
-    yield _line([":--", *("--:" for _ in board.columns), ":--"])
-    for row in text_rows(board):
-        yield _line(
-            [_label(row), *(_cell(cell, row) for cell in row.cells), _links(row, board, options)]
-        )
-    yield ""
-    if board.notes:
-        yield from (f"{number}. {escape(note)}" for number, note in enumerate(board.notes, 1))
-        yield ""
-    for text in (methods(board), definitions(board), *sources(board), conclusions(board)):
-        if text:
-            yield from (escape(text), "")
-    for table in appended(board):
+def _jump(heading: str) -> str:
+    """Returns a link to a heading, by the anchor that GitHub gives it."""
+    anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    return f"[{escape(heading)}](#{anchor})"
+
+
+def _section(section: Section) -> Iterator[str]:
+    """Yields a table with its verdict, its figures, and the rest folded."""
+    yield from (f"## {escape(section.title)}", "")
+    yield from (escape(section.verdict), "")
+    yield from _table(section.table, with_records=False)
+    if section.compared:
+        yield from (escape(section.compared), "")
+    for table in section.tables:
         yield from table_lines(table)
-    yield from _figure(board, options)
-    yield from _pictures(board, options)
-    yield from _texts(board, options)
+    yield from _figures(section)
+    yield from _details(FOLDED, _rest(section))
+
+
+def _folded(section: Section) -> Iterator[str]:
+    """Yields the verdict of a table, and all the rest folded."""
+    yield from (f"### {escape(section.title)}", "")
+    yield from (escape(section.verdict), "")
+    yield from _details("Table, records, notes and settings", _rest(section, is_first=True))
+
+
+def _details(summary: str, lines: Iterator[str]) -> Iterator[str]:
+    yield from ("<details>", f"<summary>{summary}</summary>", "")
+    yield from lines
+    yield from ("</details>", "")
+
+
+def _rest(section: Section, *, is_first: bool = False) -> Iterator[str]:
+    yield from _table(section.whole, with_records=True)
+    if section.notes:
+        yield from (f"{number}. {escape(note)}" for number, note in enumerate(section.notes, 1))
+        yield ""
+    if is_first and section.compared:
+        yield from (escape(section.compared), "")
+    for text in section.details:
+        yield from (escape(text), "")
+    if is_first:
+        for table in section.tables:
+            yield from table_lines(table)
+        yield from _figures(section)
+    for figure in section.figures:
+        yield from (escape(f"{figure.alt.capitalize()}: {figure.caption}"), "")
+    yield from _pictures(section)
+    if section.pages:
+        links = [f"[{escape(label)}]({link})" for label, link in section.pages]
+        yield from (f"{TEXTS}: {' · '.join(links)}", "")
+
+
+def _figures(section: Section) -> Iterator[str]:
+    if section.figures:
+        yield from (f"![{escape(figure.alt)}]({figure.link})" for figure in section.figures)
+        yield ""
+
+
+def _pictures(section: Section) -> Iterator[str]:
+    """Yields a picture a method, where there are such."""
+    found = section.pictures
+    if found:
+        yield from (escape(PICTURES), "")
+        yield _line([escape(label) for label, _ in found])
+        yield _line([":-:"] * len(found))
+        yield _line([f"![{escape(label)}]({link})" for label, link in found])
+        yield ""
+
+
+def _table(table: Table, *, with_records: bool) -> Iterator[str]:
+    records = ["records by seed"] if with_records else []
+    yield _line(["method", *map(_head, table.heads), *records])
+    yield _line([":--", *("--:" for _ in table.heads), *(":--" for _ in records)])
+    for row in table.rows:
+        links = [" ".join(f"[{seed}]({link})" for seed, link in row.records)]
+        cells = [_cell(cell, row) for cell in row.cells]
+        yield _line([_label(row), *cells, *(links if with_records else [])])
+    yield ""
 
 
 def table_lines(table: TextTable) -> Iterator[str]:
@@ -118,60 +177,28 @@ def table_lines(table: TextTable) -> Iterator[str]:
     yield from (escape(table.explained), "")
 
 
-def _pictures(board: Board, options: Options) -> Iterator[str]:
-    """Yields a picture a method, where there are such."""
-    found = pictures(board, options)
-    if found:
-        yield from (escape(PICTURES), "")
-        yield _line([escape(label) for label, _ in found])
-        yield _line([":-:"] * len(found))
-        yield _line([f"![{escape(label)}]({quote(link, safe=LINK)})" for label, link in found])
-        yield ""
-
-
-def _figure(board: Board, options: Options) -> Iterator[str]:
-    """Yields the curves of a table, where they were drawn, and what they show."""
-    curves = equal_information_link(board, options)
-    if curves is not None:
-        yield from (f"![NLL by KL]({quote(curves, safe=LINK)})", "")
-    link = figure_link(board, options)
-    if link is not None:
-        yield from (f"![{ALT}]({quote(link, safe=LINK)})", "")
-        yield from (escape(caption(board)), "")
-
-
-def _texts(board: Board, options: Options) -> Iterator[str]:
-    """Yields links to what methods write, where there are such."""
-    found = texts(board, options)
-    if found:
-        links = [f"[{escape(label)}]({quote(link, safe=LINK)})" for label, link in found]
-        yield from (f"{TEXTS}: {' · '.join(links)}", "")
-
-
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _head(column: Column) -> str:
-    of = f" ({escape(unit(column))})" if unit(column) else ""
-    return f"{escape(name(column))}{arrow(column)}{of}"
+def _head(head: Head) -> str:
+    return escape(head.name) + head.arrow + (f" ({escape(head.unit)})" if head.unit else "")
 
 
 def _label(row: TextRow) -> str:
     label = escape(row.label)
-    if row.kind != "method":
-        return f"*{label}*"
-    return f"{label} {row.mark}".rstrip()
+    return f"{label}{_marks(row.notes)}" if row.kind == "method" else f"*{label}*"
 
 
 def _cell(cell: TextCell, row: TextRow) -> str:
-    number = escape(f"{cell.text} {cell.spread}".rstrip())
+    number = escape(cell.number)
     if not number:
         return ""
     if row.kind != "method":
-        return f"*{number}*{cell.mark}"
-    return f"{f'**{number}**' if cell.bold else number}{cell.mark}"
+        return f"*{number}*{f' {escape(cell.beside)}' if cell.beside else ''}"
+    return f"{f'**{number}**' if cell.bold else number}{_marks(cell.notes)}"
 
 
-def _links(row: TextRow, board: Board, options: Options) -> str:
-    return " ".join(f"[{seed}]({link})" for seed, link in record_links(row, board, options))
+def _marks(notes: Sequence[int]) -> str:
+    """Returns numbers of footnotes, raised."""
+    return f"<sup>{' '.join(map(str, notes))}</sup>" if notes else ""

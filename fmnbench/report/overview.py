@@ -1,29 +1,17 @@
 """The first screen of a leaderboard: what its tables say together, made from them alone."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
 from fmnbench.board import Board, Row
 from fmnbench.board.across import Across, across
-from fmnbench.board.base import DELTA
-from fmnbench.report.base import mean_std
+from fmnbench.board.relations import CHANGE
+from fmnbench.report.base import Group, Overview
+from fmnbench.report.numbers import mean_std, plus_minus
+from fmnbench.report.verdicts import MI, NLL, beats_without_z, best_without_z
 
-NLL, MI = f"{DELTA}nll", f"{DELTA}mi_lower"
 FEWEST = 2  # tables that an overview is worth
-WITHOUT_Z = "latent-free"  # starts the label of a model without a latent
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Overview:
-    """A summary in one sentence, a line of cells for each track, and advice in sentences.
-
-    `heads` name the columns: the track, its seeds, the models without z, and each method.
-    """
-
-    summary: str
-    heads: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    advice: tuple[str, ...]
+LIKELIHOOD = "For likelihood alone"
+INFORMATION = "For a latent in use"
 
 
 def overview(boards: Sequence[Board]) -> Overview | None:
@@ -36,7 +24,11 @@ def overview(boards: Sequence[Board]) -> Overview | None:
         summary=_summary(shown),
         heads=("track", "seeds", "without z", "VAE", *methods),
         lines=tuple(_line(board, methods) for board in shown),
-        advice=(_by_likelihood(shown), _by_information(shown), *map(_across, across(shown))),
+        answers=(
+            (LIKELIHOOD, _by_likelihood(shown)),
+            (INFORMATION, _by_information(shown)),
+            *map(_across, across(shown)),
+        ),
     )
 
 
@@ -44,18 +36,28 @@ def by_worth(boards: Sequence[Board]) -> list[Board]:
     """Returns tables in the order of what they teach.
 
     First those of several seeds in which something was learned, then those in which nothing was,
-    last those of one seed and those that another track replaces. The report's tables follow.
+    then published tables that were re-run, last what belongs in an appendix: where that is all
+    there is, it comes first.
     """
+    order: tuple[Group, ...] = ("track", "published", "appendix")
+    if not any(group(board) == "track" for board in boards):
+        order = ("appendix", "published")
 
-    def rank(board: Board) -> tuple[bool, bool, bool]:
-        is_small = len(board.seeds) < FEWEST or board.superseded is not None
-        return (
-            board.protocol == "as-published",
-            is_small,
-            not any(row.ranked for row in board.rows),
-        )
+    def rank(board: Board) -> tuple[int, bool]:
+        return order.index(group(board)), not any(row.ranked for row in board.rows)
 
     return sorted(boards, key=rank)
+
+
+def group(board: Board) -> Group:
+    """Returns where a table stands: in an appendix where it is of one seed or less than a track.
+
+    That is a track with changed settings, or one that another replaces.
+    """
+    if board.protocol == "as-published":
+        return "published"
+    is_whole = CHANGE not in board.track.name and board.superseded is None
+    return "track" if is_whole and len(board.seeds) >= FEWEST else "appendix"
 
 
 def _method(row: Row) -> str:
@@ -76,21 +78,17 @@ def _line(board: Board, methods: Sequence[str]) -> tuple[str, ...]:
     cells = [_value(plain, board) if plain else ""]
     for method in methods:
         rows = [row for row in _others(board) if _method(row) == method]
-        cells.append("; ".join(_difference(row, board) for row in rows))
+        texts = [_difference(row, board) for row in rows]
+        if len(rows) > 1:
+            texts = [f"{row.label}: {text}" for row, text in zip(rows, texts, strict=True)]
+        cells.append("; ".join(texts))
     return board.title, str(len(board.seeds)), _without_z(board), *cells
 
 
 def _without_z(board: Board) -> str:
     """Returns the NLL of the best model or constant without z, of those that a table has."""
-    found = [
-        (reference.means["nll"], reference.label.removeprefix(WITHOUT_Z).strip())
-        for reference in board.references
-        if reference.label.startswith(WITHOUT_Z) and "nll" in reference.means
-    ]
-    if not found:
-        return ""
-    nll, label = min(found)
-    return f"{nll:.2f} {label.replace('reference', 'constant')}"
+    found = best_without_z(board)
+    return f"{found[0]:.2f} {found[1]}" if found else ""
 
 
 def _value(row: Row, board: Board) -> str:
@@ -107,9 +105,8 @@ def _difference(row: Row, board: Board) -> str:
         return _failure(row, board)
     if cell is None or cell.mean is None:
         return _value(row, board)
-    width = "" if cell.half_width is None else f" ± {cell.half_width:.2f}"
     verdict = f" {cell.verdict}" if cell.verdict else ""
-    return f"{cell.mean:+.2f}{width}{verdict}, {_use(row)}"
+    return f"{plus_minus(cell.mean, cell.half_width)}{verdict}, {_use(row)}"
 
 
 def _use(row: Row) -> str:
@@ -135,8 +132,8 @@ def _compared(boards: Sequence[Board], column: str) -> Iterator[tuple[Board, Row
 def _summary(boards: Sequence[Board]) -> str:
     verdicts = [verdict for _, _, verdict in _compared(boards, NLL)]
     counts = {each: verdicts.count(each) for each in ("better", "worse", "same", "open")}
-    beaten = [board for board in boards if _beats_without_z(board) is False]
-    models = [board for board in boards if _beats_without_z(board) is not None]
+    beaten = [board for board in boards if beats_without_z(board) is False]
+    models = [board for board in boards if beats_without_z(board) is not None]
     text = (
         f"Comparisons with the plain VAE in likelihood, at 95 % and of models that use z and have "
         f"learned something: {len(verdicts)}; better {counts['better']}, worse {counts['worse']}, "
@@ -150,20 +147,6 @@ def _summary(boards: Sequence[Board]) -> str:
     return text
 
 
-def _beats_without_z(board: Board) -> bool | None:
-    """Returns whether any row beats all references without z, None where there are none."""
-    references = [
-        reference.means["nll"]
-        for reference in board.references
-        if reference.label.startswith(WITHOUT_Z) and "nll" in reference.means
-    ]
-    values = [row.cells["nll"].mean for row in board.rows if not row.stale]
-    known = [value for value in values if value is not None]
-    if not references or not known:
-        return None
-    return min(known) < min(references)
-
-
 def _by_likelihood(boards: Sequence[Board]) -> str:
     found: dict[str, list[str]] = {"better": [], "worse": []}
     for board, row, verdict in _compared(boards, NLL):
@@ -171,7 +154,7 @@ def _by_likelihood(boards: Sequence[Board]) -> str:
             found[verdict].append(f"{row.label} ({board.title})")
     better = ", ".join(found["better"]) or "none"
     worse = ", ".join(found["worse"]) or "none"
-    return f"For likelihood alone: better than the VAE: {better}; worse: {worse}."
+    return f"better than the VAE: {better}; worse: {worse}."
 
 
 def _by_information(boards: Sequence[Board]) -> str:
@@ -185,15 +168,15 @@ def _by_information(boards: Sequence[Board]) -> str:
         cheapest[board.title] = min((cost, text), cheapest.get(board.title, (cost, text)))
     listed = ", ".join(text for _, text in cheapest.values())
     return (
-        "For a latent in use, with more information than the VAE's at the least cost of "
-        f"likelihood: {listed or 'no method, in any table'}."
+        "more information than the VAE's, at the least cost of likelihood: "
+        f"{listed or 'no method, in any table'}."
     )
 
 
-def _across(found: Across) -> str:
+def _across(found: Across) -> tuple[str, str]:
     return (
-        f"Across the {found.tracks} whole tracks that have {found.method}: better than the VAE in "
-        f"{found.better} of them; the probability that a run of it has the lower NLL is "
-        f"{found.improvement:.2f} [{found.low:.2f}, {found.high:.2f}] (stratified bootstrap over "
-        "the runs of each track, 95 %)."
+        f"Across the {found.tracks} whole tracks that have {found.method}",
+        f"better than the VAE in {found.better} of them; the probability that a run of it has the "
+        f"lower NLL is {found.improvement:.2f} [{found.low:.2f}, {found.high:.2f}] (stratified "
+        "bootstrap over the runs of each track, 95 %).",
     )

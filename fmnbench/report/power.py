@@ -5,9 +5,10 @@ import json
 from collections.abc import Sequence
 
 from fmnbench.board.power import Need
-from fmnbench.report.base import HOLE, short_name
+from fmnbench.report.base import TextTable
+from fmnbench.report.cells import HOLE
+from fmnbench.report.headings import short_name
 from fmnbench.report.markdown import table_lines
-from fmnbench.report.text_table import TextTable
 
 TITLE = "What certainty costs"
 NOTHING = "No contrast with the VAE is open."

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fmnbench.board import Board, Cell, Column, Row
 from fmnbench.printable import printable
-from fmnbench.report.base import Options
 
 if TYPE_CHECKING:
     import pandas
@@ -17,7 +16,7 @@ REFERENCE = "reference"
 FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet begins what it computes
 
 
-def render(boards: Sequence[Board], options: Options) -> str:  # noqa: ARG001, RUF100 - the renderers' signature
+def render(boards: Sequence[Board]) -> str:
     """Returns the lines as CSV; what is not there is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(_fields()), lineterminator="\n")

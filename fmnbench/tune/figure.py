@@ -4,7 +4,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from fmnbench.report.figures import COLORS, GREY, LOOK, PALE
+from fmnbench.report.figures.base import COLORS, GREY, LOOK, PALE
 from fmnbench.tune.space import LAMBDA
 from fmnbench.tune.summary import Summary, TrialRow
 

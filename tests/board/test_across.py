@@ -89,11 +89,11 @@ def test_a_track_with_two_rows_of_a_method_does_not_count(row):
 
 def test_the_overview_has_a_sentence_once_four_tracks_have_a_method(row):
     found = overview(made(tracks(row, [-50.0] * 4)))
-    assert found.advice[-1].startswith(
+    assert ": ".join(found.answers[-1]).startswith(
         "Across the 4 whole tracks that have self: better than the VAE in 4 of them; the "
         "probability that a run of it has the lower NLL is 1.00 [1.00, 1.00]"
     )
-    assert len(overview(made(tracks(row, [-50.0] * 3))).advice) == 2
+    assert len(overview(made(tracks(row, [-50.0] * 3))).answers) == 2
 
 
 def test_the_interval_covers_the_true_probability_nearly_at_its_rate(row):

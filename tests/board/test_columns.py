@@ -6,7 +6,10 @@ from fmnbench.board import boards
 from fmnbench.report import render
 
 OPTIONAL = {
-    "best.nll": ("NLL, best epoch ↓ (nats)", "Best epoch: that with the best bound"),
+    "best.nll": (
+        "NLL, best epoch ↓ (nats)",
+        "**NLL, best epoch**: that of the epoch with",
+    ),
     "reconstruction_at_prior": ("reconstruction at prior z (nats)", "what z is worth"),
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from fmnbench.board import boards, with_equal_information
 from fmnbench.report import Options, render
-from fmnbench.report.equal_information import equal_information_figure
+from fmnbench.report.figures import equal_information_figure
 
 VARIANCES, NOISE = (4.0, 2.0), 0.5  # of rows along their axes, and of a linear decoder
 BETAS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)

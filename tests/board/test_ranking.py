@@ -127,9 +127,7 @@ def test_a_column_at_its_ceiling_is_saturated_and_ranks_nothing(row):
         ]
     )
     assert (bold(board, "mi_lower"), board.saturated) == (set(), ("mi_lower",))
-    assert "Saturated, all values within 5 % of the ceiling: MI lower." in render(
-        [board], "markdown"
-    )
+    assert "Saturated: MI lower." in render([board], "markdown")
 
 
 def test_each_row_has_its_difference_from_the_vae_with_a_verdict(row):

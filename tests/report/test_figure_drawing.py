@@ -13,7 +13,9 @@ import matplotlib as mpl
 import pytest
 from curve_records import only, the_board
 
-from fmnbench.report.figures import COLORS, GREY, ceiling, information_figure
+from fmnbench.report.figures import information_figure
+from fmnbench.report.figures.base import COLORS, GREY
+from fmnbench.report.figures.captions import ceiling
 
 SVG, LINKS = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 HOSTILE = "$x_1$ \\$ <b>&amp; \x1b[31m --> ]]> 中"
@@ -40,7 +42,9 @@ def drawn(svg, color, **parts):
     levels = [
         ("stroke-dasharray" in style, points[0][1])
         for style, points in shapes(svg)
-        if style.get("stroke") == GREY and len(points) == 2 and points[0][1] == points[1][1]
+        if style.get("stroke") == GREY.lower()
+        and len(points) == 2
+        and points[0][1] == points[1][1]
     ]
     heights = dict(levels[:2])  # of zero and of the ceiling, log 1024 nats
     per_nat = (heights[False] - heights[True]) / math.log(1024)

@@ -12,19 +12,18 @@ from curve_records import only, the_board
 from fmnbench.board import boards
 from fmnbench.records.store import Store
 from fmnbench.report import Options, render
-from fmnbench.report.figures import (
-    Curve,
-    caption,
-    curves,
-    figure_link,
-    file_name,
-    information_figure,
-)
+from fmnbench.report.figures import information_figure
+from fmnbench.report.figures.base import METHODS, Look
+from fmnbench.report.figures.captions import INFORMATION, file_name, information
+from fmnbench.report.figures.information import Curve, curves
+
+LINK = "![information by epoch](figures/toy-mlp/information.svg)"
 
 
 def test_a_curve_is_the_mean_and_the_range_of_the_seeds_in_each_validated_epoch(curve_results):
     assert curves(the_board(curve_results, seeds=range(3)), curve_results)[0] == Curve(
         label="VAE",
+        look=Look(color=METHODS["VAE"][0], marker="o", style="-", fill="full"),
         seeds=(0, 1, 2),
         epochs=(3.0, 6.0),
         mean=(3.0, 3.0),
@@ -98,20 +97,22 @@ def test_an_epoch_that_the_track_has_not_is_left_out(curve_run, epoch):
 
 
 def test_a_caption_has_the_seeds_and_the_ceiling(curve_results):
-    text = caption(the_board(curve_results, seeds=range(3)))
+    text = information(the_board(curve_results, seeds=range(3)))
     assert "log batch size = log 1024 = 6.93" in text
     assert "mean over n = 3 seeds (0, 1, 2)" in text
-    assert "Values of n = 1 seed (0)." in caption(the_board(curve_results[:1]))
+    assert "values of n = 1 seed (0)." in information(the_board(curve_results[:1]))
 
 
 def test_two_tracks_of_one_name_have_two_figures(curve_run):
     found = [curve_run({1: 1.0}), curve_run({1: 1.0}, track={"epochs": 7})]
     one, other = boards(found)
-    assert file_name(one) != file_name(other)
-    assert file_name(the_board(found[:1])) == "information.svg"
-    links = {f"toy-mlp/{file_name(one)}": "one.svg"}
-    assert figure_link(one, Options(figures=links)) == "one.svg"
-    assert figure_link(other, Options(figures=links)) is None
+    names = [file_name(board, INFORMATION) for board in (one, other)]
+    assert names[0] != names[1]
+    assert file_name(the_board(found[:1]), INFORMATION) == "information.svg"
+    text = render([one, other], "markdown", Options(figures={f"toy-mlp/{names[0]}": "one.svg"}))
+    first, second = text.split("\n## ")[1:3]
+    assert first.count("(one.svg)") == 1
+    assert ".svg" not in second
 
 
 def test_a_figure_and_pages_of_texts_stand_below_their_table_once(curve_results):
@@ -122,14 +123,12 @@ def test_a_figure_and_pages_of_texts_stand_below_their_table_once(curve_results)
     )
     both = [*boards(curve_results), *boards(curve_results, "as-published")]
     text = render(both, "markdown", options)
-    assert (
-        text.count("![information by epoch](f/a%20b.svg)\n\nMutual information between x and z")
-        == 1
-    )
+    assert text.count("![information by epoch](f/a%20b.svg)\n") == 1
+    assert text.count("\nInformation by epoch: at most log batch size") == 1
     assert text.count("\nGenerated texts: [VAE](f/c%20d.md)\n") == 1
     page = render(both, "html", options)
     assert page.count('<img src="f/a%20b.svg" alt="information by epoch">') == 1
-    assert page.count("<figcaption>Mutual information between x and z by epoch") == 1
+    assert page.count("<figcaption>at most log batch size") == 1
     assert page.count('Generated texts: <a href="f/c%20d.md">VAE</a></p>') == 1
     for whole in (text, page):
         assert "no.svg" not in whole
@@ -156,13 +155,12 @@ def store(curve_results, tmp_path):
 def test_a_report_draws_figures_when_asked_and_shows_them_from_then_on(
     store, curve_results, fmnbench
 ):
-    link = "![information by epoch](figures/toy-mlp/information.svg)"
     path = store.folder.parent / "figures" / "toy-mlp" / "information.svg"
-    assert link not in fmnbench("report", "--store", store.folder).out
+    assert LINK not in fmnbench("report", "--store", store.folder).out
     done = fmnbench("report", "--store", store.folder, "--pictures")
     assert (done.code, done.err) == (0, "")
     assert path.read_text() == information_figure(the_board(curve_results), curve_results)
-    assert done.out.count(link) == 1
+    assert done.out.count(LINK) == 1
     assert fmnbench("report", "--store", store.folder).out == done.out
     page = fmnbench("report", "--store", store.folder, "--format", "html").out
     assert page.count('<img src="figures/toy-mlp/information.svg"') == 1
@@ -204,7 +202,7 @@ def test_a_figure_that_cannot_be_written_is_one_clear_line(store, fmnbench):
     (store.folder.parent / "figures").write_text("a file")
     done = fmnbench("report", "--store", store.folder, "--pictures")
     assert done.code == 2
-    assert done.complaint.endswith("information.svg' cannot be written: Not a directory.")
+    assert done.complaint.endswith(".svg' cannot be written: Not a directory.")
 
 
 def in_a_new_process(*arguments, **environment):

@@ -33,8 +33,9 @@ def test_what_was_decided_is_counted_and_named(made):
     found = overview(made)
     assert "something: 2; better 1, worse 1, the same 0, not decided 0." in found.summary
     assert "In 1 of 3 tables no method has a better mean NLL" in found.summary
-    assert found.advice[0] == (
-        "For likelihood alone: better than the VAE: self λ=0 (whole); worse: neural λ=0 (whole)."
+    assert found.answers[0] == (
+        "For likelihood alone",
+        "better than the VAE: self λ=0 (whole); worse: neural λ=0 (whole).",
     )
 
 
@@ -62,7 +63,7 @@ def test_more_information_is_advised_at_its_least_cost_in_likelihood(row):
             each.metrics["mi_lower"] = information + seed / 100
             results.append(each)
     (board,) = boards(results)
-    (_, advice) = overview([board, board]).advice
+    _, (_, advice) = overview([board, board]).answers
     assert "b λ=0 on toy-mlp (+2.00 nats of NLL)" in advice
     assert "a λ=0" not in advice
     assert "unused" not in advice

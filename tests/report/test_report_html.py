@@ -7,7 +7,7 @@ import pytest
 from fmnbench.board import boards
 from fmnbench.records.store import Store
 from fmnbench.report import Options, render
-from fmnbench.report.base import text_rows
+from fmnbench.report.sections import page as page_of
 
 
 class Page(HTMLParser):
@@ -30,9 +30,13 @@ class Page(HTMLParser):
         elif tag == "img":
             self.images.append((given["alt"], given["src"]))
 
+    def handle_endtag(self, tag):
+        if tag == "table":
+            self.rows.append([])  # what follows is in no cell
+
     def handle_data(self, data):
         if self.rows and self.rows[-1]:
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.rstrip("\n")
 
 
 @pytest.fixture
@@ -44,17 +48,21 @@ def results(row):
     ]
 
 
+def _head(head):
+    return f"{head.name}{head.arrow}{f' ({head.unit})' if head.unit else ''}"
+
+
 def test_the_page_has_the_numbers_of_the_table(results):
     (board,) = boards(results)
+    (section,) = page_of([board], Options()).sections
     page = Page(render([board], "html"))
-    head, *lines = page.rows
-    assert head[0] == "method"
-    assert head[1] == "NLL ↓ (nats)"
-    expected = [
-        [f"{row.label}{row.mark}", *(str(cell) for cell in row.cells)] for row in text_rows(board)
-    ]
-    assert [line[:-1] for line in lines] == expected
-    assert lines[0][1].startswith("11.0")
+    for table, extra in ((section.table, 0), (section.whole, 1)):
+        heads = [_head(head) for head in table.heads]
+        place = [line[1 : len(line) - extra] for line in page.rows].index(heads)
+        expected = [[row.label, *(cell.number for cell in row.cells)] for row in table.rows]
+        found = page.rows[place + 1 : place + 1 + len(expected)]
+        assert [line[: len(line) - extra] for line in found] == expected
+    assert page.rows[1][2].startswith("11.0")
 
 
 def test_each_seed_links_to_its_record(results):
@@ -79,6 +87,7 @@ def test_nothing_in_a_record_becomes_an_element_of_the_page(row):
     assert not page.images
     assert set(page.opened) <= {
         *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "code", "section"),
+        *("h3", "b", "sup", "details", "summary", "dl", "dt", "dd"),
         *("div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "ol", "li"),
     }
 
