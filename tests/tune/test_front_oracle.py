@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fmnbench.board.frontier import Point, at_rate
 from fmnbench.board.verdicts import MARGINS
 
 PLUGIN = Path(__file__).parents[1] / "support" / "gaussian_rows.py"
@@ -81,6 +82,15 @@ def test_every_trial_of_beta_lies_on_the_closed_form_s_curve(study):
         assert row["metrics"]["mi_lower"] == pytest.approx(information, abs=MI_TOLERANCE)
     plain = study["vae"]["metrics"]
     assert plain["nll"] == pytest.approx(closed_form(1.0)[0], abs=NLL_TOLERANCE)
+
+
+@pytest.mark.slow
+def test_between_trials_the_nll_at_a_rate_is_the_closed_form_s(study):
+    trials = [row["metrics"] for row in study["trials"]]
+    points = [Point(label="", rate=(each["kl"],), nll=(each["nll"],)) for each in trials]
+    for beta in (0.6, 0.8, 1.2, 1.6, 2.2):
+        nll, rate = closed_form(beta)  # its aggregate posterior is the prior: rate = information
+        assert at_rate(points, rate).mean == pytest.approx(nll, abs=NLL_TOLERANCE)
 
 
 @pytest.mark.slow
