@@ -8,7 +8,7 @@ from fmnbench.board.equal import EqualInformation
 from fmnbench.board.paired import Paired
 from fmnbench.board.published import Published
 from fmnbench.board.relations import Superseded
-from fmnbench.board.verdicts import Verdict
+from fmnbench.board.verdicts import ERROR, Verdict
 from fmnbench.spec import Task, Track
 
 Protocol = Literal["standard", "as-published"]
@@ -131,7 +131,8 @@ class Board:
     `seeds` are those that all rows are compared by, `left_out` those that only some rows have.
     `ceilings` are what a metric cannot exceed, in nats; `notes[0]` is footnote 1. Of `undecided`
     metrics no row can be left out as worse than another; of `saturated` ones all values are near
-    the ceiling. `margins` are the differences from the plain VAE that count as none. A
+    the ceiling. `margins` are the differences from the plain VAE that count as none, and
+    `error` the rate at which verdicts and bold cells may err. A
     `superseded` track is shown and not run any more. `likelihoods` compare rows with the plain
     VAE, test row by test row, where their runs kept −log p(x) of each; `equal_information` at
     equal rates, where they were run at several. `runs` of a whole track are the NLL of each run by
@@ -152,6 +153,7 @@ class Board:
     undecided: tuple[str, ...] = ()
     saturated: tuple[str, ...] = ()
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    error: float = ERROR
     superseded: Superseded | None = None
     likelihoods: tuple[Paired, ...] = ()
     equal_information: EqualInformation | None = None

@@ -29,7 +29,7 @@ from fmnbench.board.seeds import Seeds, on_seeds, seeds_of
 from fmnbench.board.statistics import interval, mean, std
 from fmnbench.board.times import time_cell
 from fmnbench.board.tuned import with_tuned
-from fmnbench.board.verdicts import MARGINS, MARGINS_OF_TEXTS
+from fmnbench.board.verdicts import ERROR, MARGINS, MARGINS_OF_TEXTS, Rule
 from fmnbench.records.definitions import Definitions
 from fmnbench.spec import Result, Task
 
@@ -45,13 +45,15 @@ STALE = (
 LONGEST = 160  # characters of an error that a footnote shows
 
 
-def boards(
+def boards(  # noqa: PLR0913 - one parameter a choice of the reader
     results: Sequence[Result],
     protocol: Protocol = "standard",
     expected: Mapping[str, Sequence[Task]] | None = None,
     published: Sequence[Published] = (),
     relations: Relations | None = None,
     seeds: Collection[int] | None = None,
+    *,
+    error: float = ERROR,
 ) -> list[Board]:
     """Returns one board per track of the results and of the expected tasks.
 
@@ -59,7 +61,7 @@ def boards(
     the order is theirs. With `published` values the rows have them beside ours. `relations` say
     which track is the latent-free reference in the table of another. Every table has the given
     `seeds`, and a row that lacks one is a hole; without them a table has the seeds that all of
-    its rows share, or all seeds if there are none.
+    its rows share, or all seeds if there are none. `error` is that of verdicts and bold cells.
     """
     relations = relations or Relations()
     results = list(map(within_limits, results))
@@ -72,7 +74,10 @@ def boards(
             protocol,
             seeds_of(sheet, seeds),
             here,
-            relations.margins.get(changed_settings(sheet.track.name)[0], {}),
+            Rule(
+                margins=relations.margins.get(changed_settings(sheet.track.name)[0], {}),
+                error=error,
+            ),
         )
         for sheet, free in with_references(found, relations)
     ]
@@ -95,7 +100,7 @@ def _board(
     protocol: Protocol,
     seeds: Seeds,
     definitions: Definitions,
-    margins: Mapping[str, float],
+    rule: Rule,
 ) -> Board:
     sheet = on_seeds(sheet, seeds.shown)
     done = _done(sheet.current)
@@ -120,8 +125,9 @@ def _board(
     if protocol == "standard" and (reason := no_baseline(rows)):
         notes.add(reason)
     texts = any(column.metric == "ppl" for column in table.columns)
-    margins = {**(MARGINS_OF_TEXTS if texts else MARGINS), **margins}
-    found = ranking(rows, sheet.lines, table.columns, table.ceilings, margins)
+    margins = {**(MARGINS_OF_TEXTS if texts else MARGINS), **rule.margins}
+    rule = dataclasses.replace(rule, margins=margins)
+    found = ranking(rows, sheet.lines, table.columns, table.ceilings, rule)
     return Board(
         title=sheet.title,
         track=sheet.track,
@@ -136,6 +142,7 @@ def _board(
         undecided=found.undecided,
         saturated=found.saturated,
         margins=margins,
+        error=rule.error,
     )
 
 

@@ -7,7 +7,7 @@ from fmnbench.board.base import Board, Conclusion, Found, Row
 from fmnbench.board.limits import within_limits
 from fmnbench.board.rows import covers
 from fmnbench.board.statistics import holm
-from fmnbench.board.verdicts import ERROR, Sample, p_value, sample
+from fmnbench.board.verdicts import Sample, p_value, sample
 from fmnbench.spec import Result
 
 DEFINITIONS = {  # metric of the report -> the field's definition of what it is named after
@@ -38,7 +38,7 @@ def with_conclusions(
     made = []
     for board in reports:
         judge = by_name.get(judges.get(board.track.name, "")) or by_name.get(board.track.name)
-        found = _judged(list(_claims(board, judge, by_key)) if judge else [])
+        found = _judged(list(_claims(board, judge, by_key)) if judge else [], board.error)
         made.append(dataclasses.replace(board, conclusions=tuple(found)))
     return made
 
@@ -51,7 +51,7 @@ class _Claim:
     ours: tuple[Sample, Sample] | None
 
 
-def _judged(claims: Sequence[_Claim]) -> Iterator[Conclusion]:
+def _judged(claims: Sequence[_Claim], error: float) -> Iterator[Conclusion]:
     """Yields the conclusions with their verdicts."""
     p_values = iter(holm([p_value(*claim.ours) for claim in claims if claim.ours is not None]))
     for claim in claims:
@@ -61,7 +61,7 @@ def _judged(claims: Sequence[_Claim]) -> Iterator[Conclusion]:
         row, plain = claim.ours
         ours, published = row.mean - plain.mean, claim.conclusion.published
         verdict: Found = "holds" if ours * published > 0 else "opposite"
-        if next(p_values) >= ERROR:
+        if next(p_values) >= error:
             verdict = "not seen" if row.n > 1 else "one seed"
         yield dataclasses.replace(claim.conclusion, ours=ours, verdict=verdict)
 

@@ -7,7 +7,7 @@ from fmnbench.board.base import DELTA, TIME, Cell, Column, Row
 from fmnbench.board.columns import CEILINGS
 from fmnbench.board.flags import NEAR_CEILING
 from fmnbench.board.rows import Line
-from fmnbench.board.verdicts import Sample, best_set, contrasts, sample
+from fmnbench.board.verdicts import Rule, Sample, best_set, contrasts, sample
 
 FEWEST = 2  # rows to compare, and seeds to compare them by
 COMPARED = ("nll", "mi_lower")  # with the plain VAE
@@ -32,7 +32,7 @@ def ranking(
     lines: Sequence[Line],
     columns: Sequence[Column],
     ceilings: Mapping[str, float],
-    margins: Mapping[str, float],
+    rule: Rule,
 ) -> Ranking:
     """Returns a table's rows with `bold` cells, and with a column of differences from the VAE.
 
@@ -53,7 +53,9 @@ def ranking(
             continue
         samples = [_sample(lines[place], column) for place in rivals]
         kept = best_set(
-            samples, lower_is_better=column.better == "lower" or column.target is not None
+            samples,
+            lower_is_better=column.better == "lower" or column.target is not None,
+            error=rule.error,
         )
         if all(kept):
             undecided.append(name)
@@ -63,7 +65,7 @@ def ranking(
                 marked[place] = _with_cell(
                     marked[place], name, dataclasses.replace(marked[place].cells[name], bold=True)
                 )
-    found = _with_differences(marked, columns, lines, margins)
+    found = _with_differences(marked, columns, lines, rule)
     return dataclasses.replace(found, undecided=tuple(undecided), saturated=tuple(saturated))
 
 
@@ -87,7 +89,7 @@ def _with_differences(
     rows: Sequence[Row],
     columns: Sequence[Column],
     lines: Sequence[Line],
-    margins: Mapping[str, float],
+    rule: Rule,
 ) -> Ranking:
     """Returns the rows with cells of their differences from the plain VAE, and such columns."""
     made, shown = list(rows), list(columns)
@@ -100,7 +102,7 @@ def _with_differences(
         if not others:
             continue
         name = DELTA + metric
-        cells = _differences(plain, others, rows, lines, by_name[metric], margins[metric])
+        cells = _differences(plain, others, rows, lines, by_name[metric], rule)
         made = [_with_cell(row, name, cells.get(place, Cell())) for place, row in enumerate(made)]
         place = [column.metric for column in shown].index(metric)
         shown.insert(place + 1, Column(metric=name, unit=by_name[metric].unit, better=None))
@@ -118,7 +120,7 @@ def _differences(
     rows: Sequence[Row],
     lines: Sequence[Line],
     column: Column,
-    margin: float,
+    rule: Rule,
 ) -> dict[int, Cell]:
     """Returns the cells of differences; only ranked rows whose seeds agree have a verdict."""
     baseline = _sample(lines[plain], column)
@@ -130,7 +132,8 @@ def _differences(
             baseline,
             [_sample(lines[place], column) for place in family],
             lower_is_better=column.better == "lower",
-            margin=margin,
+            margin=rule.margins[column.metric],
+            error=rule.error,
         )
         for place, contrast in zip(family, found, strict=True):
             cells[place] = Cell(

@@ -7,13 +7,13 @@ the degrees of freedom.
 import bisect
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from fmnbench.board.statistics import holm, mean, std
 
 Verdict = Literal["better", "worse", "same", "open"]
-ERROR = 0.05  # of verdicts and of bold sets, over all rows of a table
+ERROR = 0.05  # of verdicts and of bold sets, over all rows of a table, unless a reader chooses
 # nats of difference from the plain VAE that count as none, where a suite states no others
 MARGINS = {"nll": 0.5, "mi_lower": 0.25}
 MARGINS_OF_TEXTS = {"nll": 1.0, "mi_lower": 0.25}
@@ -34,10 +34,18 @@ class Sample:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Rule:
+    """By what rows are judged: the differences that count as none, by metric, and the error."""
+
+    margins: Mapping[str, float]
+    error: float = ERROR
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Contrast:
     """A row beside the baseline of its table.
 
-    `difference` is row − baseline, `half_width` that of its 95 % Welch interval, None where a row
+    `difference` is row − baseline, `half_width` that of its Welch interval, None where a row
     has one seed or neither row has a spread. `seeds` would decide an open contrast, None if more
     than MOST_SEEDS or unknown.
     """
@@ -54,39 +62,45 @@ def sample(values: Sequence[float]) -> Sample:
 
 
 def contrasts(
-    baseline: Sample, rows: Sequence[Sample], *, lower_is_better: bool, margin: float
+    baseline: Sample,
+    rows: Sequence[Sample],
+    *,
+    lower_is_better: bool,
+    margin: float,
+    error: float = ERROR,
 ) -> list[Contrast]:
     """Returns each row's contrast with the baseline, at an error of 5 % over all rows.
 
-    *Same*: the 90 % interval of the difference lies within ± margin (Schuirmann 1987); this comes
-    first, so a difference that is real but smaller than the margin is *same*. *Better* and
-    *worse*: the two-sided Welch test after Holm's correction. Else *open*.
+    At another `error` its interval has the level 1 − error. *Same*: the interval of the level
+    1 − 2 · error lies within ± margin (Schuirmann 1987); this comes first, so a difference that
+    is real but smaller than the margin is *same*. *Better* and *worse*: the two-sided Welch test
+    after Holm's correction. Else *open*.
     """
     p_values = holm([p_value(row, baseline) for row in rows])
     found = []
     for row, p in zip(rows, p_values, strict=True):
         difference = row.mean - baseline.mean
-        width = half_width(row, baseline)
-        narrow = half_width(row, baseline, level=1 - 2 * ERROR)
+        width = half_width(row, baseline, level=1 - error)
+        narrow = half_width(row, baseline, level=1 - 2 * error)
         verdict: Verdict = "open"
         if narrow is not None and abs(difference) + narrow <= margin:
             verdict = "same"
-        elif p < ERROR:
+        elif p < error:
             verdict = "better" if (difference < 0) == lower_is_better else "worse"
-        seeds = deciding_seeds(row, baseline, margin) if verdict == "open" else None
+        seeds = deciding_seeds(row, baseline, margin, error) if verdict == "open" else None
         found.append(
             Contrast(difference=difference, half_width=width, verdict=verdict, seeds=seeds)
         )
     return found
 
 
-def best_set(rows: Sequence[Sample], *, lower_is_better: bool) -> list[bool]:
+def best_set(rows: Sequence[Sample], *, lower_is_better: bool, error: float = ERROR) -> list[bool]:
     """Returns for each row whether it is in a set that holds the best one with 95 % confidence.
 
     A row is left out where some other row is better: one-sided Welch test at 5 % divided by the
     number of other rows (subset selection, Gupta 1965). A row of one seed is in the set.
     """
-    level = ERROR / max(1, len(rows) - 1)
+    level = error / max(1, len(rows) - 1)
     sign = 1 if lower_is_better else -1
     return [
         not any(
@@ -112,7 +126,7 @@ def half_width(*samples: Sample, level: float = 0.95) -> float | None:
     return error * float(stdtrit(freedom, (1 + level) / 2))
 
 
-def deciding_seeds(a: Sample, b: Sample, margin: float) -> int | None:
+def deciding_seeds(a: Sample, b: Sample, margin: float, error: float = ERROR) -> int | None:
     """Returns the seeds of each row that would decide a contrast if its estimates are true.
 
     The least number with a power of 80 % to find the observed difference, or with a 90 % interval
@@ -121,11 +135,11 @@ def deciding_seeds(a: Sample, b: Sample, margin: float) -> int | None:
     if standard_error(a, b) is None:
         return None
     wanted = range(max(a.n, b.n) + 1, MOST_SEEDS + 1)
-    first = bisect.bisect_left(wanted, True, key=lambda n: _decides(a, b, n, margin))
+    first = bisect.bisect_left(wanted, True, key=lambda n: _decides(a, b, n, margin, error))
     return wanted[first] if first < len(wanted) else None
 
 
-def _decides(a: Sample, b: Sample, n: int, margin: float) -> bool:
+def _decides(a: Sample, b: Sample, n: int, margin: float, chosen: float) -> bool:
     """Whether n seeds of each row are expected to decide a contrast; more of them do so too."""
     from scipy.special import stdtrit  # as above
 
@@ -133,7 +147,7 @@ def _decides(a: Sample, b: Sample, n: int, margin: float) -> bool:
     assert found is not None
     error, freedom = found
     tail, half, narrow = (
-        float(stdtrit(freedom, level)) for level in (1 - ERROR / 2, POWER, 1 - ERROR)
+        float(stdtrit(freedom, level)) for level in (1 - chosen / 2, POWER, 1 - chosen)
     )
     difference = abs(a.mean - b.mean)
     return difference >= (tail + half) * error or difference + narrow * error <= margin

@@ -22,6 +22,7 @@ from fmnbench.board.across import with_runs
 from fmnbench.board.power import needs
 from fmnbench.board.published import published, with_copies
 from fmnbench.board.relations import changed_settings
+from fmnbench.board.verdicts import ERROR
 from fmnbench.cli.power_display import print_power, write
 from fmnbench.cli.text import say
 from fmnbench.cli.usage import SOME_FAILED
@@ -65,6 +66,7 @@ class Request:
     power: bool = False
     columns: Sequence[str] = ()
     sort: str | None = None
+    alpha: float = ERROR
 
     @property
     def is_whole(self) -> bool:
@@ -200,12 +202,12 @@ def _boards(
     seeds = request.seeds
     if request.protocol is not None:
         protocol = cast(Protocol, request.protocol)
-        return boards(results, protocol, expected, beside, relations, seeds)
+        return boards(results, protocol, expected, beside, relations, seeds, error=request.alpha)
     tracks = {value.track for value in values if value.metric.startswith("report.")}
     reruns = [result for result in results if result.spec.track.name in tracks]
     wanted = {track: rows for track, rows in expected.items() if track in tracks}
-    standard = boards(results, "standard", expected, beside, relations, seeds)
-    rerun = boards(reruns, "as-published", wanted, values, relations, seeds)
+    standard = boards(results, "standard", expected, beside, relations, seeds, error=request.alpha)
+    rerun = boards(reruns, "as-published", wanted, values, relations, seeds, error=request.alpha)
     return standard + with_conclusions(rerun, standard, results, relations.judges)
 
 

@@ -40,6 +40,17 @@ def weight(text: str) -> float:
     return value
 
 
+def error_rate(text: str) -> float:
+    """Returns the error of tests: above 0 and below a half, as its double is one too."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 0.5:
+        raise UsageError(f"--alpha is '{text}'; it must be a share above 0 and below 0.5.")
+    return value
+
+
 def one_name(remedy: object, objective: object) -> None:
     """Raises UsageError where a remedy is given under both of the option's names."""
     if remedy and objective:

@@ -11,6 +11,7 @@ from fmnbench.cli.options import (
     StoreOption,
     SuiteOption,
     choice,
+    error_rate,
     load_plugins,
     require_folder,
     seeds,
@@ -87,6 +88,14 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         str | None,
         typer.Option(metavar="NAME", help="Order rows by a column, the best first."),
     ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            parser=error_rate,
+            help="How often verdicts, bold cells and conclusions may be wrong (default: 0.05).",
+        ),
+    ] = None,
     pictures: Annotated[
         bool,
         typer.Option(
@@ -131,6 +140,7 @@ def report_command(  # noqa: PLR0913, PLR0917 - one parameter an option
             compare=compare,
             columns=[name.strip() for name in (columns or "").split(",") if name.strip()],
             sort=sort,
+            **({} if alpha is None else {"alpha": alpha}),
             pictures=pictures,
             power=power,
         )

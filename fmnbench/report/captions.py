@@ -6,6 +6,7 @@ from fmnbench.board import Board, Column, Conclusion, value
 from fmnbench.board.base import DELTA
 from fmnbench.board.published import Published
 from fmnbench.report.headings import short_name
+from fmnbench.report.numbers import percent
 from fmnbench.spec import Settings
 
 PICTURES = (
@@ -13,9 +14,8 @@ PICTURES = (
     "samples where a decoder has no mean); first seed."
 )
 OVERVIEW = (
-    "Each cell: the difference from the plain VAE in NLL (nats) ± half of its 95 % Welch "
-    "interval, its verdict, and in how many seeds the decoder uses z. VAE and without z: the NLL "
-    "itself."
+    "Each cell: the difference from the plain VAE in NLL (nats) ± half of its Welch interval, its "
+    "verdict, and in how many seeds the decoder uses z. VAE and without z: the NLL itself."
 )
 TEXTS = "Generated texts"  # leads to the pages of models of texts
 FOLDED = "All columns, records, notes and settings"
@@ -167,7 +167,8 @@ def conclusions(board: Board) -> str:
     texts = "; ".join(parts)
     return (
         "Published differences between critics and the plain VAE, tested by the field's "
-        f"definitions (table {board.conclusions[0].judge}; Welch's test over the seeds, 5 %, "
+        f"definitions (table {board.conclusions[0].judge}; Welch's test over the seeds, "
+        f"{percent(board.error)}, "
         f"Holm-corrected; in brackets: our difference): {texts}."
     )
 

@@ -6,7 +6,7 @@ from fmnbench.board import Board, Row
 from fmnbench.board.across import Across, across
 from fmnbench.board.relations import CHANGE
 from fmnbench.report.base import Group, Overview
-from fmnbench.report.numbers import mean_std, plus_minus
+from fmnbench.report.numbers import mean_std, percent, plus_minus
 from fmnbench.report.verdicts import MI, NLL, beats_without_z, best_without_z
 
 FEWEST = 2  # tables that an overview is worth
@@ -135,7 +135,8 @@ def _summary(boards: Sequence[Board]) -> str:
     beaten = [board for board in boards if beats_without_z(board) is False]
     models = [board for board in boards if beats_without_z(board) is not None]
     text = (
-        f"Comparisons with the plain VAE in likelihood, at 95 % and of models that use z and have "
+        f"Comparisons with the plain VAE in likelihood, at {percent(1 - boards[0].error)} and of "
+        "models that use z and have "
         f"learned something: {len(verdicts)}; better {counts['better']}, worse {counts['worse']}, "
         f"the same {counts['same']}, not decided {counts['open']}."
     )

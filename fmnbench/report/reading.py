@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from fmnbench.board import Board
 from fmnbench.board.base import DELTA
 from fmnbench.report.cells import HOLE
+from fmnbench.report.numbers import percent
 
 COLUMNS = {  # a metric -> the words that it is explained by, and their definition
     "nll": (
@@ -87,19 +88,21 @@ def _reading(boards: Sequence[Board]) -> Iterator[tuple[str, str]]:
 
 
 def _tests(boards: Sequence[Board], shown: set[str]) -> Iterator[tuple[str, str]]:
+    error = boards[0].error
+    level, narrow = percent(1 - error), percent(1 - 2 * error)
     yield (
         "Bold",
-        "a set that holds the best row of the column with 95 % confidence; each row outside it "
-        "is worse than some row (one-sided Welch test, 5 % divided by the number of other rows). "
-        "Rows that have learned nothing, or ignore z with every seed, do not count. A column is "
-        "not decided where no row can be left out, and saturated where all values lie within 5 % "
-        "of its ceiling.",
+        f"a set that holds the best row of the column with {level} confidence; each row outside "
+        f"it is worse than some row (one-sided Welch test, {percent(error)} divided by the number "
+        "of other rows). Rows that have learned nothing, or ignore z with every seed, do not "
+        "count. A column is not decided where no row can be left out, and saturated where all "
+        "values lie within 5 % of its ceiling.",
     )
     if any(metric.startswith(DELTA) for metric in shown):
         yield (
             "Δ",
-            "difference from the plain VAE ± half of its 95 % Welch interval. Better, worse: at "
-            "5 % over all rows (Holm). Same: the 90 % interval lies within a margin that the "
-            "table's scales state. Open: neither; in brackets the seeds of each row that are "
-            "expected to decide it.",
+            f"difference from the plain VAE ± half of its {level} Welch interval. Better, worse: "
+            f"at {percent(error)} over all rows (Holm). Same: the {narrow} interval lies within a "
+            "margin that the table's scales state. Open: neither; in brackets the seeds of each "
+            "row that are expected to decide it.",
         )

@@ -7,6 +7,7 @@ import pytest
 from fmnbench.board import boards
 from fmnbench.board.base import DELTA
 from fmnbench.board.relations import Relations
+from fmnbench.board.verdicts import half_width, sample
 from fmnbench.report import render
 
 NLL = {0: 100.0, 1: 100.5, 2: 99.8}
@@ -169,3 +170,20 @@ def test_perplexity_is_that_of_the_mean_nll(row):
     ]
     cell = only(results).rows[0].cells["ppl"]
     assert (cell.mean, cell.std) == (pytest.approx(math.exp(570 / 80)), None)
+
+
+def test_a_readers_error_moves_verdicts_bold_sets_intervals_and_what_is_said_of_them(row):
+    results = [*row({0: 10.0, 1: 11.0, 2: 12.0}), *row({0: 7.0, 1: 8.5, 2: 8.0}, critic="self")]
+    (usual,), (strict,) = boards(results), boards(results, error=0.005)
+    verdicts = [board.rows[1].cells["delta.nll"].verdict for board in (usual, strict)]
+    assert verdicts == ["better", "open"]
+    assert [cell_row.cells["nll"].bold for cell_row in usual.rows] == [False, True]
+    assert strict.undecided == ("nll",)
+    ours, theirs = sample([7.0, 8.5, 8.0]), sample([10.0, 11.0, 12.0])
+    for board, level in ((usual, 0.95), (strict, 0.995)):
+        expected = half_width(ours, theirs, level=level)
+        assert board.rows[1].cells["delta.nll"].half_width == pytest.approx(expected)
+    text = render([strict], "markdown")
+    assert "± half of its 99.5 % Welch interval. Better, worse: at 0.5 % over all rows" in text
+    assert "the 99 % interval lies within a margin" in text
+    assert "with 99.5 % confidence" in text

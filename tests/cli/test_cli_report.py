@@ -179,6 +179,16 @@ def test_columns_and_order_are_chosen_and_a_mistake_leaves_the_file_as_it_was(
         assert out.read_text() == text
 
 
+def test_the_error_of_tests_is_chosen_within_bounds(fmnbench):
+    report = ("report", "--store", RESULTS, "--track", "toy-mlp")
+    assert fmnbench(*report, "--alpha", "0.05").out == fmnbench(*report).out
+    assert "99.9 % confidence" in fmnbench(*report, "--alpha", "0.001").out
+    for wrong in ("0", "0.5", "nan", "x", "-1"):
+        done = fmnbench(*report, f"--alpha={wrong}")
+        assert done.code == 2
+        assert done.complaint.endswith("it must be a share above 0 and below 0.5.")
+
+
 def test_an_unknown_track_is_named_with_the_nearest(store, make_result, fmnbench):
     store.save(make_result(metrics={"nll": 3.0}))
     done = fmnbench("report", "--track", "toy-mpl", "--store", store.folder)
