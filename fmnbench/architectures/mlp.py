@@ -50,7 +50,10 @@ class MLP(VAE):
         return DiagonalNormal(mean, log_variance)
 
     def decode(self, z: Float[Tensor, "... d"]) -> Likelihood:
-        output = self.output(self.decoder(z))
+        return self.likelihood_of(self.output(self.decoder(z)))
+
+    def likelihood_of(self, output: Float[Tensor, "... x"]) -> Likelihood:
+        """Returns the likelihood that the last layer's output stands for."""
         if self.likelihood == "bernoulli":
             return IndependentBernoulli(output)
         return IsotropicNormal(output, self.variance)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fmnbench.data.vocabulary import END_ID
+from fmnbench.data.vocabulary import END_ID, START_ID, UNKNOWN_ID
 from fmnbench.errors import UsageError
 from fmnbench.nn.cross_entropy import word_log_probs
 from fmnbench.nn.decoding import State
@@ -118,6 +118,7 @@ class WordDecoder(nn.Module):
         self.words = words
         self.latent = latent
         self.dropout = dropout
+        self.word_dropout = 0.0  # share of the words read in training that are unknown
         mapped = latent and z_input == "mapped"
         constant = hidden if mapped else latent
         self.embedding = nn.Embedding(words, embedding)
@@ -138,7 +139,7 @@ class WordDecoder(nn.Module):
         columns = []
         for rows in order.split(limit):
             pairs = _pairs(x[rows])
-            embedded = self._dropped(self.embedding(pairs.data[:, 0]))
+            embedded = self._dropped(self.embedding(self._read(pairs.data[:, 0])))
             reading = self.recurrence.over(embedded, Walk.through(pairs))
             parts = z[:, rows].split(max(1, limit // len(rows)))
             columns.append(torch.cat([self._sums(pairs, reading, part) for part in parts]))
@@ -176,6 +177,13 @@ class WordDecoder(nn.Module):
         packed = PackedSequence(each.view(-1, len(z)), *pairs[1:])
         by_word: Tensor = pad_packed_sequence(packed)[0]
         return by_word.sum(0).T
+
+    def _read(self, words: Int[Tensor, " w"]) -> Int[Tensor, " w"]:
+        """Returns the words with some of them unknown in training; never <s>."""
+        if not (self.training and self.word_dropout):
+            return words
+        lost = torch.rand(words.shape, device=words.device) < self.word_dropout
+        return torch.where(lost & (words != START_ID), UNKNOWN_ID, words)
 
     def _dropped(self, values: Tensor) -> Tensor:
         return F.dropout(values, self.dropout, self.training)

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fmnbench.data.vocabulary import END_ID, SPECIALS, START_ID, Vocabulary
 from fmnbench.datasets.base import Splits
+from fmnbench.errors import Declined
 from fmnbench.planning.plan import resolve
 from fmnbench.registry import remedies
 from fmnbench.remedies.base import Batch, Progress, row_losses
@@ -29,11 +31,16 @@ class _CutOffError(Exception):
 def check_remedy(name: str, settings: Settings | None = None) -> None:
     """Its loss is one finite number a row and changes nothing; a cut training resumes exactly.
 
-    It is tried on a small mlp, with its defaults or with the given settings. Raises Declined where
-    it does not go around one.
+    It is tried on a small mlp, or on a small lstm where it declines that, with its defaults or
+    with the given settings. Raises Declined where it declines both.
     """
-    splits, spec = _splits(), _spec(name, settings or {})
-    model = build(spec, splits)
+    splits, spec = _vectors(), _spec(name, settings or {}, "mlp", {"hidden": (8, 6)})
+    try:
+        model = build(spec, splits)
+    except Declined:
+        small: Settings = {"embedding": 4, "hidden": 6, "dropout": 0.0}
+        splits, spec = _texts(), _spec(name, settings or {}, "lstm", small)
+        model = build(spec, splits)
     _check_loss(name, model, splits)
     _check_bound(name, model, splits)
     _check_resume(name, spec, splits)
@@ -111,18 +118,35 @@ def _state(model: Model) -> dict[str, Tensor]:
     }
 
 
-def _splits() -> Splits:
+def _vectors() -> Splits:
     rows = torch.empty(ROWS + 32, WIDTH).normal_(generator=stream(0, "check/rows"))
     train_rows, validation, test = rows.split([ROWS, 16, 16])
     return Splits(train=train_rows, validation=validation, test=test, kind="vectors")
 
 
-def _spec(name: str, settings: Settings) -> RunSpec:
+def _texts() -> Splits:
+    words = tuple(f"w{place}" for place in range(WIDTH))
+    vocabulary = Vocabulary(words=(*SPECIALS, *words))
+    ids = torch.randint(
+        END_ID + 1, len(vocabulary), (ROWS + 32, WIDTH), generator=stream(0, "check/texts")
+    )
+    ids[:, 0], ids[:, -1] = START_ID, END_ID
+    train_rows, validation, test = ids.int().split([ROWS, 16, 16])
+    return Splits(
+        train=train_rows,
+        validation=validation,
+        test=test,
+        kind="texts",
+        vocabulary=vocabulary,
+    )
+
+
+def _spec(name: str, settings: Settings, architecture: str, small: Settings) -> RunSpec:
     track = Track(
         name="check",
         dataset="toy",
-        architecture="mlp",
-        architecture_settings={"hidden": (8, 6), "latent": LATENT},
+        architecture=architecture,
+        architecture_settings={**small, "latent": LATENT},
         epochs=EPOCHS,
         batch_size=16,
         learning_rate=1e-2,
