@@ -82,12 +82,10 @@ class Training(Protocol):
         """Where in training this stands."""
         ...
 
-    @property
     def inference(self) -> list[nn.Parameter]:
         """The weights that q(z|x) depends on, and the critic's."""
         ...
 
-    @property
     def generative(self) -> list[nn.Parameter]:
         """The other weights of the VAE."""
         ...

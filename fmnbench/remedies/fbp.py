@@ -45,4 +45,4 @@ class PretrainedFreeBits(Remedy):
     def after_epoch(self, training: Training, entry: Mapping[str, float]) -> None:
         if entry["epoch"] == self.pretraining:
             self.began.fill_(entry["epoch"])
-            training.reset(training.generative)
+            training.reset(training.generative())

@@ -38,14 +38,14 @@ class Lagging(Remedy):
         if not self.aggressive:
             return training.descend(training.batch(x))
         self._catch_up(training, x)
-        return training.descend(training.batch(x), training.generative)
+        return training.descend(training.batch(x), training.generative())
 
     def _catch_up(self, training: Training, x: Num[Tensor, "n x"]) -> None:
         """Takes steps of the encoder alone, the first on these rows."""
         batch, before = training.batch(x), math.inf
         losses: list[Tensor] = []
         for step in range(1, self.most + 1):
-            losses.append(training.descend(batch, training.inference)[0])
+            losses.append(training.descend(batch, training.inference())[0])
             if step % self.block == 0:
                 mean = torch.stack(losses).mean().item()
                 if mean >= before:

@@ -57,12 +57,10 @@ class Steps:
         """The VAE, with what the remedy put around it."""
         return self.model.vae
 
-    @property
     def inference(self) -> list[nn.Parameter]:
         """The weights that q(z|x) depends on, and the critic's."""
         return self._split()[0]
 
-    @property
     def generative(self) -> list[nn.Parameter]:
         """The other weights of the VAE."""
         return self._split()[1]
@@ -133,9 +131,11 @@ class Steps:
             vae = self.model.vae
             weights = [weight for weight in vae.parameters() if weight.requires_grad]
             with isolated(self.spec.seed, "probe", self.splits.train.device), torch.enable_grad():
-                q = vae.encode(self.splits.train[:PROBED])
-                found = torch.autograd.grad(
-                    q.kl_from_standard().sum(), weights, allow_unused=True, materialize_grads=False
+                rate = vae.encode(self.splits.train[:PROBED]).kl_from_standard().sum()
+                found = (
+                    torch.autograd.grad(rate, weights, allow_unused=True)
+                    if rate.requires_grad
+                    else (None,) * len(weights)  # a model without a latent
                 )
             pairs = list(zip(weights, found, strict=True))
             reached = [weight for weight, gradient in pairs if gradient is not None]
