@@ -78,7 +78,7 @@ def test_a_record_without_a_metric_has_nan_there_and_a_broken_one_is_an_error(
 def test_an_entry_of_a_curve_without_its_epoch_is_left_out_and_named(tmp_path, make_result):
     curve = ({"epoch": 1.0, "loss": 3.0}, {"loss": 2.0}, {"epoch": 3.0, "key": 1.0, "loss": 1.0})
     path = Store(tmp_path).save(make_result(curve=curve))
-    _, curves, errors = package.load(tmp_path)
+    _, curves, errors, _ = package.load(tmp_path)
     assert curves[["key", "epoch", "loss"]].values.tolist() == [
         [path.stem, 1, 3.0],
         [path.stem, 3, 1.0],

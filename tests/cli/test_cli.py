@@ -120,6 +120,10 @@ def test_the_tasks_of_the_quick_suite_are_listed_row_by_row(fmnbench):
         ("toy-linear", "toy", "linear-gaussian", "VAE", "none", "elbo", 0.0),
         ("toy-linear", "toy", "linear-gaussian", "self λ=1", "self", "elbo", 1.0),
         ("toy-linear", "toy", "linear-gaussian", "neural λ=1", "neural", "elbo", 1.0),
+        *(
+            ("linear-spectrum", "linear-spectrum", "linear-gaussian", row, "none", remedy, 0.0)
+            for row, remedy in (("VAE", "elbo"), ("β=0.4", "beta"), ("β=2", "beta"))
+        ),
         ("synthetic-text-lstm", "synthetic-text", "lstm", "VAE", "none", "elbo", 0.0),
         ("synthetic-text-lstm", "synthetic-text", "lstm", "self λ=1", "self", "elbo", 1.0),
     ]
