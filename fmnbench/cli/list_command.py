@@ -123,7 +123,11 @@ def _row(what: str, entry: Entry) -> Row:
         "summary": entry.summary,
         "source": entry.source,
         **({"cost": attributes.get("cost", "")} if what == "remedies" else {}),
-        **({"ranges": ranges} if what in SEARCHED else {}),
+        **(
+            {"settings": REGISTRIES[what].written_settings(entry.name), "ranges": ranges}
+            if what in SEARCHED
+            else {}
+        ),
         "origin": entry.origin,
         "broken": entry.broken,
     }
@@ -150,11 +154,11 @@ def _paragraphs(line: Mapping[str, object]) -> list[str]:
         "" if line.get("origin", "built-in") == "built-in" else str(line["origin"]),
     ]
     broken = f"BROKEN: {line['broken']}" if line.get("broken") else ""
-    ranges = line.get("ranges")
-    searched = (
-        ", ".join(f"{LETTERS.get(name, name)} {Range(**span)}" for name, span in ranges.items())
-        if isinstance(ranges, dict)
-        else ""
-    )
+    ranges, given = line.get("ranges"), line.get("settings")
+    spans = ranges.items() if isinstance(ranges, dict) else ()
+    searched = ", ".join(f"{LETTERS.get(name, name)} {Range(**span)}" for name, span in spans)
     tuned = f"tuned: {searched}" if searched else ""
-    return [broken, str(line["summary"]), " · ".join(part for part in parts if part), tuned]
+    values = given.items() if isinstance(given, dict) else ()
+    settings = ", ".join(f"{name}={value}" for name, value in values)
+    described = " · ".join(part for part in parts if part)
+    return [broken, str(line["summary"]), described, settings and f"settings: {settings}", tuned]

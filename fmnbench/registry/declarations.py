@@ -19,8 +19,9 @@ class Entry:
     """One registered component, as far as it is known without importing it.
 
     `attributes` are the literal keywords of its decorator (source, unit, better, version...).
-    `ranges` are those of settings in the class's own constructor; `class_name` and `bases` lead to
-    an inherited one. `broken` says why it cannot be used, if it cannot.
+    `ranges` are those of settings in the class's own constructor, `settings` these with their
+    defaults as they are written; `class_name` and `bases` lead to an inherited one. `broken` says
+    why it cannot be used, if it cannot.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Entry:
     origin: str = BUILT_IN
     broken: str | None = None
     ranges: Mapping[str, Range] | None = None
+    settings: Mapping[str, str] | None = None
     class_name: str = ""
     bases: tuple[str, ...] = ()
 
@@ -104,6 +106,7 @@ def _entry(node: ast.ClassDef | ast.FunctionDef, call: ast.Call, blank: Entry) -
         class_name=node.name,
         bases=tuple(map(ast.unparse, node.bases)) if isinstance(node, ast.ClassDef) else (),
         ranges=_ranges(node),
+        settings=_defaults(node),
     )
     try:
         _ = entry.lambda_range
@@ -114,14 +117,29 @@ def _entry(node: ast.ClassDef | ast.FunctionDef, call: ast.Call, blank: Entry) -
 
 def _ranges(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Range] | None:
     """Returns the search ranges of settings by name; None for a class without a constructor."""
+    maker = _maker(node)
+    if maker is None:
+        return None
+    found = {each.arg: _range(each.annotation) for each in maker.args.kwonlyargs}
+    return {name: span for name, span in found.items() if span is not None}
+
+
+def _defaults(node: ast.ClassDef | ast.FunctionDef) -> dict[str, str] | None:
+    """Returns the defaults of settings as they are written; None as above."""
+    maker = _maker(node)
+    if maker is None:
+        return None
+    pairs = zip(maker.args.kwonlyargs, maker.args.kw_defaults, strict=True)
+    return {each.arg: ast.unparse(value) for each, value in pairs if value is not None}
+
+
+def _maker(node: ast.ClassDef | ast.FunctionDef) -> ast.FunctionDef | None:
+    """Returns the function whose keyword-only arguments are the settings, if there is one."""
     body = node.body if isinstance(node, ast.ClassDef) else [node]
     makers = [each for each in body if isinstance(each, ast.FunctionDef)]
     if isinstance(node, ast.ClassDef):
         makers = [each for each in makers if each.name == "__init__"]
-    if not makers:
-        return None
-    found = {each.arg: _range(each.annotation) for each in makers[0].args.kwonlyargs}
-    return {name: span for name, span in found.items() if span is not None}
+    return makers[0] if makers else None
 
 
 def _range(annotation: ast.expr | None) -> Range | None:

@@ -143,11 +143,21 @@ class Registry(Generic[Made]):
         """
         if name in self._objects:
             return settings.ranges(self._objects[name])
+        entry = self._constructed(name)
+        return {} if entry is None else dict(entry.ranges or {})
+
+    def written_settings(self, name: str) -> dict[str, str]:
+        """Returns the settings with their defaults as the source text has them."""
+        entry = self._constructed(name)
+        return {} if entry is None else dict(entry.settings or {})
+
+    def _constructed(self, name: str) -> Entry | None:
+        """Returns the entry whose class has the constructor of a component, if it declares one."""
         entry: Entry | None = self.entry(name)
         while entry is not None and entry.ranges is None:  # the constructor is inherited
             bases = entry.bases
             entry = next((each for each in self.entries() if each.class_name in bases), None)
-        return {} if entry is None else dict(entry.ranges or {})
+        return entry
 
     def fill(self, name: str, given: Settings) -> dict[str, Setting]:
         """Returns all settings of a component, those given in place of their defaults.

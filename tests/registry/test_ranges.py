@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fmnbench.errors import UsageError
-from fmnbench.registry import Range, Registry, critics, load_plugin, objectives, settings
+from fmnbench.registry import Range, Registry, critics, load_plugin, objectives, remedies, settings
 
 PLUGIN = """
 from typing import Annotated
@@ -58,6 +58,22 @@ def test_ranges_read_from_source_are_those_of_the_imported_component(registry):
     assert objectives.ranges("beta") == {"beta": Range(0.01, 2.0, log=True)}
 
 
+@pytest.mark.parametrize("registry", [critics, remedies], ids=str)
+def test_settings_read_from_source_are_those_of_the_component(registry):
+    for name in registry.names():
+        assert list(registry.written_settings(name)) == list(registry.settings(name))
+    assert remedies.written_settings("annealing") == {"start": "0.1", "warmup": "10.0"}
+
+
+def test_settings_and_cost_of_a_remedy_are_listed(fmnbench):
+    listed = fmnbench("list", "remedies")
+    assert listed.code == 0
+    lines = " ".join(listed.out.split())
+    assert "settings: target=4.0, per='row', warmup=0.0 tuned: target 0.5 to 20 (log)" in lines
+    assert "cost: n² kernels a batch · Zhao et al. 2019, eq. 6" in lines
+    assert fmnbench("list", "objectives") == listed
+
+
 def test_a_plugin_declares_ranges_of_settings_and_of_its_weight(plugin):
     plugin()
     assert critics.ranges("ranged") == critics.ranges("heir") == {"width": Range(4, 64)}
@@ -79,6 +95,9 @@ def test_list_shows_where_tune_searches(fmnbench, plugin):
     path = plugin()
     lines = fmnbench("list", "critics", "--plugin", path).out.splitlines()
     place = next(number for number, line in enumerate(lines) if "Has ranges." in line)
-    assert lines[place + 2].strip() == "tuned: λ 0.5 to 8 (log), width 4 to 64"
+    assert [line.strip() for line in lines[place + 2 : place + 4]] == [
+        "settings: width=8, plain=1.0",
+        "tuned: λ 0.5 to 8 (log), width 4 to 64",
+    ]
     rows = {row["name"]: row for row in json.loads(fmnbench("list", "objectives", "--json").out)}
     assert rows["beta"]["ranges"] == {"beta": {"low": 0.01, "high": 2.0, "log": True}}
