@@ -52,9 +52,12 @@ def aside(default: Value) -> Value:
     return marked  # type: ignore[no-any-return]  # dataclasses' own stub does the same
 
 
-def compared(kind: type) -> list[str]:
-    """Returns the names of a dataclass's fields, without those aside."""
-    return [field.name for field in dataclasses.fields(kind) if field.compare]
+@functools.cache
+def compared(kind: type) -> tuple[str, ...]:
+    """Returns the names of a dataclass's fields, without those aside; none of another class."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(kind) if field.compare)
 
 
 @functools.cache
@@ -73,13 +76,14 @@ def identity(value: object) -> Any:  # noqa: ANN401 - a dict of a record, else t
     Fields that were added later stand in it only where they are set, and those aside never;
     values that are no dataclasses are returned as they are.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        later = dict(added_fields(type(value)))
+    kind: Any = type(value)
+    if names := compared(kind):
+        later = added_fields(kind)
         if isinstance(value, Track):
-            later |= value.meaning_of_absence
+            later = {**later, **value.meaning_of_absence}
         return {
             name: identity(each)
-            for name in compared(type(value))
+            for name in names
             if later.get(name, ...) != (each := getattr(value, name))
         }
     if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):

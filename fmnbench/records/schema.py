@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ class Record(Result):
         return Result(**{name: getattr(self, name) for name in _RESULT_FIELDS})
 
 
+INDENTATION = re.compile(rb"\n *")
 _RESULT_FIELDS = tuple(field.name for field in dataclasses.fields(Result))
 
 
@@ -110,7 +112,7 @@ def _is_whole(data: bytes, checksum: str) -> bool:
     As long as nobody has reformatted a file, its canonical JSON is its text without the line
     breaks and indentation, which is four times as fast as to parse and write all numbers.
     """
-    flat = b"".join([line.lstrip(b" ") for line in data.split(b"\n")])
+    flat = INDENTATION.sub(b"", data)
     head = f'{{"checksum":"{checksum}",'.encode()
     if flat.startswith(head):
         return hashlib.sha256(b"{" + flat[len(head) :]).hexdigest() == checksum
