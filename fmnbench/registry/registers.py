@@ -147,8 +147,13 @@ class Registry(Generic[Made]):
         return {} if entry is None else dict(entry.ranges or {})
 
     def written_settings(self, name: str) -> dict[str, str]:
-        """Returns the settings with their defaults as the source text has them."""
+        """Returns the settings with their defaults as the source text has them.
+
+        Where nobody has read it, as of an installed plug-in, they are those of the imported one.
+        """
         entry = self._constructed(name)
+        if entry is None and name in self._objects:
+            return {key: repr(value) for key, value in self.settings(name).items()}
         return {} if entry is None else dict(entry.settings or {})
 
     def _constructed(self, name: str) -> Entry | None:

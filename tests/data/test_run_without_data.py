@@ -90,8 +90,8 @@ def test_runs_without_data_are_skipped_until_they_are_there(started, drawings, p
     first = started()
     assert (first.code, first.err) == (0, "")
     lines = [line.split() for line in first.out.splitlines()]
-    assert lines[2] == ["drawings", "none", "0", "of", "1", "0", "1"]
-    assert lines[3][:5] == ["toy", "none", "1", "of", "1"]
+    assert lines[2] == ["drawings", "VAE", "0", "of", "1", "0", "1"]
+    assert lines[3][:5] == ["toy", "VAE", "1", "of", "1"]
     assert first.out.splitlines()[4] == f"1 run skipped: {GET}"
     assert first.out.endswith("1 of 2 runs done; their records are in records.\n")
     assert records(tmp_path) == ["toy"]
@@ -113,8 +113,8 @@ def test_a_dry_run_says_what_would_be_skipped(cache, suite, fmnbench, tmp_path):
     done = fmnbench("run", "--suite", suite, *options)
     assert (done.code, done.err) == (0, "")
     lines = [line.split() for line in done.out.splitlines()]
-    assert lines[1][:6] == ["drawings", "none", "0-2", "0", "3", "0"]
-    assert lines[2][:6] == ["toy", "none", "0-2", "0", "0", "3"]
+    assert lines[1][:6] == ["drawings", "VAE", "0-2", "0", "3", "0"]
+    assert lines[2][:6] == ["toy", "VAE", "0-2", "0", "0", "3"]
     assert "3 runs to do, 0 in the store, 3 skipped.\n" in done.out
     assert f"3 runs skipped: {GET}\n" in done.out
     assert not (tmp_path / "records").exists()

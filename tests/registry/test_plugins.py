@@ -142,6 +142,7 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
         "name": "margin",
         "summary": "Pushes posterior samples out of a ball.",
         "source": "a paper",
+        "settings": {"radius": "1.0"},
         "ranges": {"lambda": {"low": 0.1, "high": 100.0, "log": True}},
         "origin": origin,
         "broken": None,
@@ -152,7 +153,7 @@ def test_a_critic_added_as_one_file_is_listed_run_and_reported(way, origin, tmp_
     chosen = ["--suite", "quick", "--dataset", "digits", "--critic", "margin", "--lambda", "0.5"]
     settings = ["--epochs", "1", "--set", "radius=3", "--store", "records"]
     command("run", *chosen, *settings)
-    (file,) = (tmp_path / "records" / "digits-mlp+epochs=1").iterdir()
+    (file,) = (tmp_path / "records" / "digits-mlp+epochs=1").glob("*.json")
     record = json.loads(file.read_text())
     assert (record["spec"]["critic_settings"], record["status"]) == ({"radius": 3.0}, "done")
     assert record["curve"][0]["critic"] > 0

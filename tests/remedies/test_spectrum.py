@@ -49,7 +49,7 @@ def test_the_rows_have_the_spectrum():
     assert found.tolist() == pytest.approx(EIGENVALUES, rel=4 * math.sqrt(2 / len(rows)))
 
 
-@pytest.mark.parametrize("beta", [0.4, 1.0, 2.0])
+@pytest.mark.parametrize("beta", [0.4, 2.0])
 def test_a_beta_vae_uses_the_dimensions_above_beta_times_the_noise(fitted, beta):
     nll, rate, active = fitted("beta", beta=beta)
     expected_nll, expected_rate, expected_active = closed_form(beta)

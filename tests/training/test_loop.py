@@ -21,7 +21,8 @@ from fmnbench.training.loop import train, validate
 
 def test_trainer_overfits_eight_rows():
     data = dataclasses.replace(splits(), train=rows(8, "train"))
-    run = spec(epochs=1000, batch_size=8, architecture_settings={"hidden": (64, 64), "latent": 8})
+    settings = {"hidden": (64, 64), "latent": 8}
+    run = spec(epochs=1000, validate_every=1000, batch_size=8, architecture_settings=settings)
     run = dataclasses.replace(run, objective="beta", objective_settings={"beta": 0.0})
     _, progression = trained(data, run)
     perfect = 3 * math.log(math.pi)  # −log of a normal at its mean: ½ · 6 · log(2π · ½)

@@ -155,7 +155,7 @@ def test_a_dataset_that_is_not_installed_is_named_with_the_ways_to_get_it(fmnben
     done = fmnbench("tune", "--critic", "self", "--dataset", "yahoo", "--store", store)
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
-        "error: Dataset 'yahoo' is not installed (tracks yahoo-lstm-paper, yahoo-lstm).",
+        "error: Dataset 'yahoo' is not installed (tracks yahoo-lstm, yahoo-lstm-paper).",
         "  get it:     fmnbench data fetch yahoo",
         "  or import:  fmnbench data import yahoo train.txt val.txt test.txt",
     ]
