@@ -33,7 +33,7 @@ def write(study: Study, store: Path) -> Summary:
         if study.choice.trial is None:
             path.unlink(missing_ok=True)
         else:
-            found = dataclasses.replace(found, suite=str(path))
+            found = dataclasses.replace(found, suite=CHOICE)
             write_atomically(path, _suite(study).encode())
         text = json.dumps(dataclasses.asdict(found), indent=1, ensure_ascii=False)
         data = f"{text}\n".encode()
@@ -44,7 +44,12 @@ def write(study: Study, store: Path) -> Summary:
             write_atomically(folder / SUMMARY, data)  # last: it vouches for the others
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
-    return found
+    return _placed(found, folder)
+
+
+def _placed(found: Summary, folder: Path) -> Summary:
+    """Returns a summary with the path of its choice, which files hold by its name alone."""
+    return found if found.suite is None else dataclasses.replace(found, suite=str(folder / CHOICE))
 
 
 def _is_written(folder: Path, data: bytes) -> bool:
@@ -59,7 +64,7 @@ def written(store: Path) -> list[Summary]:
     found = []
     for path in sorted(tuning_folder(store).glob(f"*/*/{SUMMARY}")):
         try:
-            found.append(reader.validate_json(path.read_bytes()))
+            found.append(_placed(reader.validate_json(path.read_bytes()), path.parent))
         except pydantic.ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise RecordError(f"{path}: it is no summary of a study: {reason}.") from None

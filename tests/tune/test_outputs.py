@@ -55,6 +55,15 @@ def folder(kept):
     return kept.parent / "tuning" / TRACK / "self"
 
 
+def test_no_file_of_a_study_holds_the_folder_that_it_lies_in(kept, folder):
+    (found,) = written(kept)
+    assert found.suite == str(folder / "choice.toml")
+    holds = [
+        path.name for path in folder.iterdir() if str(kept.parent).encode() in path.read_bytes()
+    ]
+    assert holds == []
+
+
 def test_a_study_leaves_its_choice_its_trials_its_summary_and_its_figure(folder):
     assert {path.name for path in folder.iterdir() if path.name[0] != "."} == {
         "choice.toml",
@@ -125,7 +134,8 @@ def test_show_prints_every_study_or_those_of_a_track(folder, fmnbench, kept):
     assert "Chosen: λ = 10: " in done.out
     assert fmnbench("tune", "--show", TRACK, "--store", kept).out == done.out
     (study,) = json.loads(fmnbench("tune", "--show", "--json", "--store", kept).out)
-    assert study == json.loads((folder / "study.json").read_text())
+    kept_there = json.loads((folder / "study.json").read_text())
+    assert study == {**kept_there, "suite": str(folder / "choice.toml")}
     wrong = fmnbench("tune", "--show", "digits-mpl", "--store", kept)
     assert (wrong.code, "Did you mean 'digits-mlp'?" in wrong.complaint) == (2, True)
     none = fmnbench("tune", "--show", "--store", kept / "else" / "results")
