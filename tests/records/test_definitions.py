@@ -60,8 +60,11 @@ def test_committed_records_declined_what_they_lack():
     frozen = Definitions(versions=FIRST, moved={})
     results, errors = Store(RECORDS).results()
     assert errors == []
-    assert {frozen.due(FIRST, result) for result in results if not result.metric_versions} <= {()}
-    assert all(result.metrics.keys() <= FIRST.keys() for result in results)
+    older = [result for result in results if not result.metric_versions]
+    assert {frozen.due(FIRST, result) for result in older} == {()}
+    assert all(result.metrics.keys() <= FIRST.keys() for result in older)
+    known = Definitions.here().versions.keys()
+    assert all(result.metrics.keys() <= known for result in results)
 
 
 def test_a_record_with_versions_comes_back_and_its_numbers_do_not_depend_on_them(make_result):
