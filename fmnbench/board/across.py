@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fmnbench.board.base import DELTA, Board, Row
+from fmnbench.board.labels import VAE, method_parts
 from fmnbench.board.relations import Relations, changed_settings
 from fmnbench.spec import Result
 
@@ -96,16 +97,10 @@ def _methods(board: Board) -> Iterator[tuple[str, Row, Row]]:
     plain = next((row for row in rows if row.is_plain), None)
     if plain is None:
         return
-    names = [_name(row) for row in rows]
+    names = [" + ".join(method_parts(row.task)) or VAE for row in rows]
     for name, row in zip(names, rows, strict=True):
         if row is not plain and names.count(name) == 1:
             yield name, row, plain
-
-
-def _name(row: Row) -> str:
-    task = row.task
-    parts = [] if task.critic == "none" else [task.critic]
-    return " + ".join([*parts, *([] if task.objective == "elbo" else [task.objective])]) or "VAE"
 
 
 def _across(method: str, found: Sequence[tuple[Board, Row, Row]]) -> Across:

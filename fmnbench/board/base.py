@@ -160,6 +160,11 @@ class Board:
     runs: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @property
+    def plain(self) -> Row | None:
+        """The row of the plain VAE, unless it is stale."""
+        return next((row for row in self.rows if row.is_plain and not row.stale), None)
+
+    @property
     def is_compared(self) -> bool:
         """Whether published values stand beside ours."""
         return any(cell.published for row in self.rows for cell in row.cells.values())

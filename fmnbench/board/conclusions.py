@@ -68,7 +68,7 @@ def _judged(claims: Sequence[_Claim], error: float) -> Iterator[Conclusion]:
 
 def _claims(board: Board, judge: Board, results: Mapping[str, Result]) -> Iterator[_Claim]:
     """Yields what is published of each critic's row as different from the plain VAE's."""
-    plain = _plain(board)
+    plain = board.plain
     if plain is None:
         return
     for row in board.rows:
@@ -95,7 +95,7 @@ def _samples(
     row: Row, judge: Board, metric: str, results: Mapping[str, Result]
 ) -> tuple[Sample, Sample] | None:
     """Returns the row and the plain VAE on the judging board, None unless all seeds are done."""
-    plain = _plain(judge)
+    plain = judge.plain
     ours = next(
         (each for each in judge.rows if not each.stale and covers(row.task, each.task)), None
     )
@@ -112,8 +112,3 @@ def _samples(
             return None
         found.append(sample(known))
     return found[0], found[1]
-
-
-def _plain(board: Board) -> Row | None:
-    """Returns the row of the plain VAE."""
-    return next((row for row in board.rows if row.is_plain and not row.stale), None)

@@ -38,6 +38,11 @@ def method_label(task: Task, named: Settings | None = None) -> str:
     return label
 
 
+def method_parts(task: Task) -> list[str]:
+    """Returns what a method is made of by name: its critic, its objective; none of the VAE."""
+    return [part for part in (task.critic, task.objective) if part not in PLAIN]
+
+
 def value(setting: Setting, digits: int | None = None) -> str:
     """Returns a setting as a reader writes it: 20 for 20.0, (8, 4) for a tuple.
 

@@ -40,7 +40,7 @@ def needs(boards: Sequence[Board], results: Sequence[Result]) -> list[Need]:
 
 
 def _of(board: Board, by_key: Mapping[str, Result]) -> Iterator[Need]:
-    plain = next((row for row in board.rows if row.is_plain and not row.stale), None)
+    plain = board.plain
     if plain is None:
         return
     for row in board.rows:

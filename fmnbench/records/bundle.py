@@ -181,13 +181,12 @@ def _unpack(source: Path, unpacked: Store) -> list[str]:
 
 def _rows(store: Store, result: Result) -> bytes | None:
     """Returns the file of a record's test rows, None where there is none; RecordError if bad."""
-    from fmnbench.records.rows import (
-        likelihoods,
-    )  # imports numpy, which most bundles need not wait for
-
-    if result.rows is None or likelihoods(store, result) is None:
+    if result.rows is None:
         return None
-    return store.rows(*_identity(result)).read_bytes()
+    from fmnbench.records.rows import row_file  # imports numpy; most bundles need not wait
+
+    found = row_file(store, result)
+    return None if found is None else found[0]
 
 
 def _with_rows(store: Store, result: Result, unpacked: Store) -> None:

@@ -35,6 +35,12 @@ def likelihoods(store: Store, result: Result) -> NDArray[np.float32] | None:
 
     Raises RecordError, in one line, where the file cannot be read or is not that of the record.
     """
+    found = row_file(store, result)
+    return None if found is None else found[1]
+
+
+def row_file(store: Store, result: Result) -> tuple[bytes, NDArray[np.float32]] | None:
+    """Returns the file of a run's test rows and what it holds; None and errors as above."""
     path = store.rows(result.spec.track.name, result.spec.key)
     if result.rows is None or not path.exists():
         return None
@@ -42,7 +48,7 @@ def likelihoods(store: Store, result: Result) -> NDArray[np.float32] | None:
         data = read_regular(path)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}.") from None
-    return unpacked(data, result, str(path))
+    return data, unpacked(data, result, str(path))
 
 
 def unpacked(data: bytes, result: Result, name: str) -> NDArray[np.float32]:

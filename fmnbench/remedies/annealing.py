@@ -4,7 +4,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.registry import NotNegative, Share, remedies
-from fmnbench.remedies.base import Batch, Remedy, warmed_up
+from fmnbench.remedies.base import Batch, Remedy
+from fmnbench.remedies.kl_term import warmed_up
 
 
 @remedies.register("annealing", source="Bowman et al. 2016, sec. 3.1", cost="none", version=1)
@@ -19,5 +20,5 @@ class Annealing(Remedy):
         self.start, self.warmup = start, warmup
 
     def loss(self, batch: Batch) -> Float[Tensor, " n"]:
-        weight = warmed_up(batch.progress, self.warmup, self.start)
+        weight = warmed_up(batch.progress.epoch, self.warmup, self.start)
         return batch.reconstruction + weight * batch.kl.sum(1)

@@ -154,13 +154,6 @@ class Objective(Remedy):
         return loss
 
 
-def warmed_up(progress: Progress, epochs: float, start: float = 0.0) -> float:
-    """Returns a weight that rises from `start` to 1 in equal steps over the first `epochs`."""
-    if progress.epoch >= epochs:
-        return 1.0
-    return start + (1.0 - start) * progress.epoch / epochs
-
-
 def row_losses(remedy: Remedy, batch: Batch) -> Float[Tensor, " n"]:
     """Returns a remedy's loss of each row; raises ComponentError, which names it, for others."""
     loss: object = remedy.loss(batch)

@@ -23,7 +23,7 @@ class Normalised(Around):
     running_mean: Tensor
     running_variance: Tensor
 
-    def __init__(self, within: VAE, gamma: Positive) -> None:
+    def __init__(self, within: VAE, gamma: float) -> None:
         super().__init__(within)
         self.gamma = gamma
         self.bias = nn.Parameter(torch.zeros(within.latent))

@@ -22,7 +22,7 @@ ABOVE = 1e-6  # of the squared mean, so that its root has a gradient
 class Committed(Around):
     """Posteriors with a KL of at least `rate` nats in each dimension."""
 
-    def __init__(self, within: VAE, rate: Positive) -> None:
+    def __init__(self, within: VAE, rate: float) -> None:
         super().__init__(within)
         self.rate = rate
         self.deviations = deviations(rate)
@@ -37,7 +37,7 @@ class Committed(Around):
         return DiagonalNormal(mean, variance.log())
 
 
-def deviations(rate: Positive) -> tuple[float, float]:
+def deviations(rate: float) -> tuple[float, float]:
     """Returns the two deviations at which N(0, σ²) has this KL to N(0, 1), in nats."""
 
     def gap(variance: float) -> float:

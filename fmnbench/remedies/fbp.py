@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fmnbench.registry import Count, NotNegative, Range, remedies
 from fmnbench.remedies.base import Batch, Remedy, Training
+from fmnbench.remedies.kl_term import free_bits, warmed_up
 
 
 @remedies.register("fbp", source="Li et al. 2019, sec. 3", cost="the pretraining", version=1)
@@ -37,10 +38,8 @@ class PretrainedFreeBits(Remedy):
         began = self.began.item()
         if began < 0:
             return batch.reconstruction
-        epochs = batch.progress.epoch - began
-        weight = min(1.0, epochs / self.warmup) if self.warmup else 1.0
-        kl = batch.kl.clamp(min=self.target / max(1, batch.kl.shape[1])).sum(1)
-        return batch.reconstruction + weight * kl
+        weight = warmed_up(batch.progress.epoch - began, self.warmup)
+        return batch.reconstruction + weight * free_bits(batch.kl, self.target, "row")
 
     def after_epoch(self, training: Training, entry: Mapping[str, float]) -> None:
         if entry["epoch"] == self.pretraining:

@@ -1,30 +1,13 @@
 """Free bits: no gain from a KL below a threshold."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fmnbench.registry import NotNegative, Range, remedies
-from fmnbench.remedies.base import Batch, Remedy, warmed_up
-
-Per = Literal["row", "batch", "total"]
-
-
-def free_bits(kl: Float[Tensor, "n d"], target: NotNegative, per: Per) -> Float[Tensor, " n"]:
-    """Returns each row's KL in nats, with no gradient below the threshold.
-
-    `target` nats are free: of a row and dimension target / d ("row": Li et al. 2019), of the
-    batch's mean in a dimension target / d ("batch": Kingma et al. 2016), or of a row's sum over
-    all dimensions ("total").
-    """
-    if per == "total":
-        return kl.sum(1).clamp(min=target)
-    threshold = target / max(1, kl.shape[1])
-    if per == "row":
-        return kl.clamp(min=threshold).sum(1)
-    return torch.where(kl.mean(0) > threshold, kl, threshold).sum(1)
+from fmnbench.remedies.base import Batch, Remedy
+from fmnbench.remedies.kl_term import Per, free_bits, warmed_up
 
 
 @remedies.register(
@@ -49,5 +32,5 @@ class FreeBits(Remedy):
         self.target, self.per, self.warmup = target, per, warmup
 
     def loss(self, batch: Batch) -> Float[Tensor, " n"]:
-        weight = warmed_up(batch.progress, self.warmup)
+        weight = warmed_up(batch.progress.epoch, self.warmup)
         return batch.reconstruction + weight * free_bits(batch.kl, self.target, self.per)

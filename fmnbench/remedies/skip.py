@@ -15,16 +15,17 @@ from fmnbench.remedies.base import Remedy
 class SkipMLP(Around):
     """An mlp whose decoder adds a linear map of z before the activation of each further layer."""
 
+    within: MLP
+
     def __init__(self, within: MLP) -> None:
         super().__init__(within)
-        self.mlp = (within,)  # in a tuple: it is registered as `within`
         layers = [layer for layer in (*within.decoder, within.output) if _is_linear(layer)]
         self.maps = nn.ModuleList(
             nn.Linear(within.latent, layer.out_features, bias=False) for layer in layers[1:]
         )
 
     def decode(self, z: Float[Tensor, "... d"]) -> Likelihood:
-        (mlp,) = self.mlp
+        mlp = self.within
         hidden, maps = z, [None, *self.maps]  # the first layer reads z itself
         for layer in (*mlp.decoder, mlp.output):
             hidden = layer(hidden)

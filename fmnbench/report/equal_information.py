@@ -7,6 +7,7 @@ from fmnbench.board.equal import Course, EqualInformation, Reading
 from fmnbench.board.labels import value
 from fmnbench.report.base import TextTable
 from fmnbench.report.cells import HOLE
+from fmnbench.report.numbers import within
 
 READ = (
     "NLL in nats at a given KL, read off the straight line between the two neighbouring means of "
@@ -41,15 +42,11 @@ def _lines(found: EqualInformation) -> Sequence[tuple[str, ...]]:
 
 
 def _nll(reading: Reading | None) -> str:
-    return HOLE if reading is None else f"{reading.nll:.2f}{_width(reading)}"
+    return HOLE if reading is None else f"{reading.nll:.2f}{within(reading.half_width)}"
 
 
 def _difference(reading: Reading | None) -> str:
-    return HOLE if reading is None else f"{reading.nll:+.2f}{_width(reading)}"
-
-
-def _width(reading: Reading) -> str:
-    return "" if reading.half_width is None else f" ± {reading.half_width:.2f}"
+    return HOLE if reading is None else f"{reading.nll:+.2f}{within(reading.half_width)}"
 
 
 def _sentences(found: EqualInformation) -> Sequence[str]:

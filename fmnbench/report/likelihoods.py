@@ -4,6 +4,7 @@ from fmnbench.board import Board
 from fmnbench.board.paired import Paired
 from fmnbench.report.base import TextTable
 from fmnbench.report.cells import HOLE
+from fmnbench.report.numbers import within
 
 HEADS = ("method", "Δ NLL (nats)", "SE of seeds", "SE of test rows", "test rows won")
 BOTH = (
@@ -33,10 +34,9 @@ def likelihoods(board: Board) -> TextTable | None:
 
 
 def _line(row: Paired) -> tuple[str, ...]:
-    width = "" if row.half_width is None else f" ± {row.half_width:.2f}"
     return (
         row.label,
-        f"{row.difference:+.2f}{width}",
+        f"{row.difference:+.2f}{within(row.half_width)}",
         HOLE if row.of_seeds is None else f"{row.of_seeds:.3f}",
         HOLE if row.of_rows is None else f"{row.of_rows:.3f}",
         f"{row.share:.1%}",

@@ -40,6 +40,11 @@ def plus_minus(difference: float, half_width: float | None, decimals: int = 2) -
     return f"{text} ± {width if float(width) else f'<{10.0**-decimals:.{decimals}f}'}"
 
 
+def within(half_width: float | None) -> str:
+    """Returns what follows a number of two decimals: ± half of its interval, if it is known."""
+    return "" if half_width is None else f" ± {half_width:.2f}"
+
+
 def percent(share: float) -> str:
     """Returns a share in percent, with as many digits as it needs: 5 %, 0.5 %."""
     return f"{100 * share:.4g} %"

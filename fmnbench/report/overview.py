@@ -65,16 +65,12 @@ def _method(row: Row) -> str:
     return row.task.critic if row.task.critic != "none" else row.task.objective
 
 
-def _plain(board: Board) -> Row | None:
-    return next((row for row in board.rows if row.is_plain and not row.stale), None)
-
-
 def _others(board: Board) -> list[Row]:
     return [row for row in board.rows if not row.is_plain and not row.stale]
 
 
 def _line(board: Board, methods: Sequence[str]) -> tuple[str, ...]:
-    plain = _plain(board)
+    plain = board.plain
     cells = [_value(plain, board) if plain else ""]
     for method in methods:
         rows = [row for row in _others(board) if _method(row) == method]

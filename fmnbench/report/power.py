@@ -9,6 +9,7 @@ from fmnbench.report.base import TextTable
 from fmnbench.report.cells import HOLE
 from fmnbench.report.headings import short_name
 from fmnbench.report.markdown import table_lines
+from fmnbench.report.numbers import within
 
 TITLE = "What certainty costs"
 NOTHING = "No contrast with the VAE is open."
@@ -42,12 +43,11 @@ def as_json(needs: Sequence[Need]) -> str:
 
 
 def _line(need: Need) -> tuple[str, ...]:
-    width = "" if need.half_width is None else f" ± {need.half_width:.2f}"
     return (
         need.track,
         need.row,
         short_name(need.metric),
-        f"{need.difference:+.2f}{width}",
+        f"{need.difference:+.2f}{within(need.half_width)}",
         str(need.has),
         HOLE if need.seeds is None else f"{need.seeds:,}",
         HOLE if need.runs is None else f"{need.runs:,}",

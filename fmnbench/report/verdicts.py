@@ -41,7 +41,7 @@ def _replaced(board: Board) -> Iterator[str]:
 
 
 def _verdicts(board: Board) -> Iterator[str]:
-    plain = next((row for row in board.rows if row.is_plain and not row.stale), None)
+    plain = board.plain
     if plain is None or "nll" not in plain.cells or plain.cells["nll"].mean is None:
         yield "There is no plain VAE with all seeds to compare with."
         return

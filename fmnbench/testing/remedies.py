@@ -14,7 +14,7 @@ from fmnbench.errors import Declined
 from fmnbench.planning.plan import resolve
 from fmnbench.registry import remedies
 from fmnbench.remedies.base import Batch, Progress, row_losses
-from fmnbench.rng import stream
+from fmnbench.rng import isolated, stream
 from fmnbench.runs.run import build
 from fmnbench.spec import RunSpec, Setting, Settings, Task, Track
 from fmnbench.training.loop import train
@@ -54,11 +54,11 @@ def _check_loss(name: str, model: Model, splits: Splits) -> None:
     progress = Progress(step=0, epoch=0.0, epochs=EPOCHS, rows=ROWS)
     losses: list[Tensor] = []
     for attempt in range(2):
-        torch.manual_seed(0)  # of the VAE's own dropout
-        batch = Batch(model.vae, x, noise=stream(0, "check"), progress=progress)
-        torch.manual_seed(attempt + 1)  # a loss that takes the global generator is another one
+        with isolated(0, "check/dropout"):  # the VAE's own
+            batch = Batch(model.vae, x, noise=stream(0, "check"), progress=progress)
         before = _state(model)
-        losses.append(row_losses(model.remedy, batch))
+        with isolated(attempt, "check/loss"):  # a loss that draws from it is another one
+            losses.append(row_losses(model.remedy, batch))
         changed = [key for key, value in _state(model).items() if _differ(before[key], value)]
         assert not changed, f"{name} changes {', '.join(changed)} in `loss`; only `step` may"
     assert losses[0].isfinite().all(), f"{name}'s loss is not finite"
@@ -108,7 +108,8 @@ def _differ(a: Tensor, b: Tensor) -> bool:
 
 def _weights(model: Model) -> Float[Tensor, " w"]:
     parts = [weight.detach().flatten() for weight in model.parameters()]
-    return torch.cat([*parts, *(each.flatten().float() for each in model.remedy.buffers())])
+    buffers = [each for part in model.modules().values() for each in part.buffers()]
+    return torch.cat([*parts, *(each.flatten().float() for each in buffers)])
 
 
 def _state(model: Model) -> dict[str, Tensor]:

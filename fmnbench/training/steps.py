@@ -1,7 +1,6 @@
 """What the loop lends to a remedy: batches, steps, and weights by their part in the model."""
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int, Num
@@ -16,17 +15,9 @@ from fmnbench.rng import SideStream, isolated
 from fmnbench.spec import RunSpec
 from fmnbench.training.batches import shuffled
 from fmnbench.training.model import Model, Streams
+from fmnbench.training.stopping import Stopping
 
 PROBED = 2  # training rows that are encoded to see which weights the posterior depends on
-
-
-@runtime_checkable
-class Restarted(Protocol):
-    """Whatever starts anew when weights are given their initial values."""
-
-    def restart(self) -> None:
-        """Forgets all that was seen."""
-        ...
 
 
 class Steps:
@@ -40,7 +31,7 @@ class Steps:
         *,
         streams: Streams,
         optimizer: Optimizer,
-        stopping: Restarted,
+        stopping: Stopping,
     ) -> None:
         self.model, self.splits, self.spec = model, splits, spec
         self._streams, self._optimizer, self._stopping = streams, optimizer, stopping

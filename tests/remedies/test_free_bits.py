@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fmnbench.remedies.free_bits import free_bits
+from fmnbench.remedies.kl_term import free_bits
 
 KL = [[0.2, 3.0, 0.1], [1.4, 0.3, 0.2]]  # rows × dimensions, nats
 

@@ -43,7 +43,7 @@ EVERY_KIND = """
 from fmnbench.architectures.mlp import MLP
 from fmnbench.critics.self_critic import SelfCritic
 from fmnbench.datasets.digits import Digits
-from fmnbench.remedies.elbo import ELBO
+from fmnbench.objectives.elbo import ELBO
 from fmnbench.registry import architectures, critics, datasets, objectives
 
 

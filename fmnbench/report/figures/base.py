@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fmnbench.board import Row
+from fmnbench.board.labels import VAE, method_parts
 from fmnbench.printable import printable
 
 if TYPE_CHECKING:  # only who draws waits for it, and needs it installed
@@ -54,10 +55,7 @@ class Look:
 
 def method(row: Row) -> str:
     """Returns what a row's look belongs to: its critic, its objective, or both."""
-    if row.is_plain:
-        return "VAE"
-    parts = (row.task.critic, row.task.objective)
-    return "+".join(part for part in parts if part not in ("none", "elbo"))
+    return "+".join(method_parts(row.task)) or VAE
 
 
 def look_of(name: str) -> tuple[str, str]:
