@@ -1,21 +1,17 @@
 """`fmnbench tune`: studies of a critic's λ on validation rows, as a front and a choice."""
 
 import time
-from typing import Annotated
-
-import typer
 
 from fmnbench.cli import run_options as option
+from fmnbench.cli import tune_options as own
 from fmnbench.cli.options import (
     DEFAULT_STORE,
     JsonOption,
     PluginOption,
     StoreOption,
     SuiteOption,
-    duration,
     load_plugins,
     one_name,
-    positive_integer,
     require_folder,
 )
 from fmnbench.cli.text import say
@@ -26,79 +22,30 @@ from fmnbench.runs.executors.base import RunOptions, load_executor
 from fmnbench.tune.goals import goal_of
 from fmnbench.tune.studies import Wanted, studies
 
-TRIALS, SEEDS = 20, 1
-
 
 def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
-    shown: Annotated[
-        str | None, typer.Argument(metavar="[TRACK]", help="With --show: only this track.")
-    ] = None,
-    critic: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The critic whose λ is tuned.")
-    ] = None,
-    remedy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="This remedy, not the suite's.")
-    ] = None,
-    objective: Annotated[str | None, typer.Option(metavar="NAME", hidden=True)] = None,
+    shown: own.ShownArgument = None,
+    critic: own.CriticOption = None,
+    remedy: own.RemedyOption = None,
+    objective: own.ObjectiveOption = None,
     suite: SuiteOption = None,
     track: option.TrackOption = None,
     dataset: option.DatasetOption = None,
     architecture: option.ArchitectureOption = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=positive_integer("--trials"),
-            help=f"Settings to try, in all (default: {TRIALS}).",
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=positive_integer("--seeds"),
-            help=f"Seeds of each trial; they are no reported ones (default: {SEEDS}).",
-        ),
-    ] = None,
-    space: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=log:LOW:HIGH",
-            help="Range of lambda or of a setting, also KEY=linear:LOW:HIGH; else as declared "
-            "(`list critics`). Repeatable.",
-        ),
-    ] = None,
-    goal: Annotated[
-        str, typer.Option(metavar="G", help='front, nll or "mi s.t. nll <= vae + X" (nats).')
-    ] = "front",
+    trials: own.TrialsOption = None,
+    seeds: own.SeedsOption = None,
+    space: own.SpaceOption = None,
+    goal: own.GoalOption = "front",
     epochs: option.EpochsOption = None,
     store: StoreOption = DEFAULT_STORE,
     device: option.DeviceOption = "auto",
     jobs: option.JobsOption = None,
     timeout: option.TimeoutOption = None,
-    time_: Annotated[
-        float | None,
-        typer.Option(
-            "--time",
-            metavar="T",
-            parser=duration("--time"),
-            help="Start nothing that would end later than in 30m, 2h, ...",
-        ),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Database for optuna-dashboard (default: SQLite, tuning/optuna.db).",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the studies with their cost; run nothing.")
-    ] = False,
+    time_: own.TimeOption = None,
+    storage: own.StorageOption = None,
+    dry_run: own.DryRunOption = False,
     measure: option.MeasureOption = False,
-    show: Annotated[
-        bool, typer.Option("--show", help="Show the studies that were carried out; run nothing.")
-    ] = False,
+    show: own.ShowOption = False,
     as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> int:
@@ -147,8 +94,8 @@ def tune_command(  # noqa: PLR0913, PLR0917 - one parameter an option
         objective=remedy or objective,
         space=space or (),
         goal=goal_of(goal),
-        trials=trials or TRIALS,
-        seeds=seeds or SEEDS,
+        trials=trials or own.TRIALS,
+        seeds=seeds or own.SEEDS,
     )
     found = studies(selection, wanted, store)
     if not found.ready:

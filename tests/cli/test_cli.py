@@ -6,7 +6,7 @@ import pytest
 
 from fmnbench import __version__
 from fmnbench.board import Protocol
-from fmnbench.cli import list_command, report_command
+from fmnbench.cli import list_command, report_options
 from fmnbench.registry import REGISTRIES
 from fmnbench.report import FORMATS
 from fmnbench.spec import Precision, Status
@@ -65,8 +65,8 @@ def test_the_version_is_shown(fmnbench):
 
 
 def test_what_help_names_is_what_there_is(fmnbench):
-    assert tuple(FORMATS) == report_command.FORMATS
-    assert get_args(Protocol) == report_command.PROTOCOLS
+    assert tuple(FORMATS) == report_options.FORMATS
+    assert get_args(Protocol) == report_options.PROTOCOLS
     assert tuple(REGISTRIES) == list_command.COMPONENTS
     text = " ".join(fmnbench("run", "--help").out.split())
     assert ", ".join(get_args(Status)) in text
